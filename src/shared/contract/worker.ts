@@ -1,0 +1,113 @@
+// Messages between the core and its child processes: the trainer (one per run) and the importer. Sent over Node's IPC channel.
+// The core validates reports; a child validates commands. Paths appear only here, never in contract/api.
+import { z } from 'zod';
+import { wireErrorSchema } from './errors.ts';
+import { recipeSchema } from './schema.ts';
+
+/** Exit codes of a child process; anything else, or a signal, is a death. */
+export const exitCodes = { done: 0, failed: 1, stopped: 10, diskFull: 11, badInput: 12 } as const;
+
+const metricPair = z.strictObject({ loss: z.number(), accuracy: z.number() });
+export type MetricPair = z.infer<typeof metricPair>;
+
+export const trainCommandSchema = z.strictObject({
+  type: z.literal('train'),
+  runId: z.string(),
+  /** Absolute folder of this run: checkpoints, kept weights and predictions go there. */
+  runFolder: z.string(),
+  /** Absolute folder of the dataset store (dataset.json, images.bin, labels.bin). */
+  datasetFolder: z.string(),
+  /** Absolute folder for feature caches, emptied by the trainer that filled it. */
+  cacheFolder: z.string(),
+  recipe: recipeSchema,
+  seed: z.int(),
+  /** Continue from the newest checkpoint that verifies; without one start from the beginning. */
+  resume: z.boolean(),
+  /** Phases that the history already holds as finished; the trainer does not report them again. */
+  finishedPhases: z.int().nonnegative(),
+  featureCacheBytes: z.int().positive(),
+});
+export type TrainCommand = z.infer<typeof trainCommandSchema>;
+
+export const importCommandSchema = z.strictObject({
+  type: z.literal('import'),
+  paths: z.array(z.string()).min(1),
+  kind: z.enum(['idx', 'cifar', 'folders', 'csv']).nullable(),
+  name: z.string().nullable(),
+  /** Side length pictures are resized to; null keeps the first picture's size when all agree. */
+  size: z.int().positive().max(1024).nullable(),
+  /** Absolute temporary folder to fill; the core renames it into place. */
+  targetFolder: z.string(),
+});
+export type ImportCommand = z.infer<typeof importCommandSchema>;
+
+export const controlCommandSchema = z.strictObject({ type: z.enum(['pause', 'continue', 'stop']) });
+export const commandSchema = z.discriminatedUnion('type', [trainCommandSchema, importCommandSchema, controlCommandSchema]);
+export type Command = z.infer<typeof commandSchema>;
+
+export const epochReportSchema = z.strictObject({
+  type: z.literal('epochFinished'),
+  phase: z.int().nonnegative(),
+  epoch: z.int().positive(),
+  /** Training time without validation. */
+  seconds: z.number(),
+  train: metricPair,
+  validation: metricPair.nullable(),
+  learningRate: z.number(),
+});
+export type EpochReport = z.infer<typeof epochReportSchema>;
+
+export const phaseReportSchema = z.strictObject({
+  type: z.literal('phaseFinished'),
+  phase: z.int().nonnegative(),
+  epochs: z.int().nonnegative(),
+  seconds: z.number(),
+  secondsPerEpoch: z.number(),
+  stoppedBy: z.enum(['epochs', 'early-stopping']),
+  best: z.strictObject({ epoch: z.int().positive(), rule: z.enum(['last', 'bestValLoss', 'bestValAccuracy']) }),
+  test: metricPair.nullable(),
+  /** File names inside the run folder with their SHA-256. */
+  weights: z.strictObject({ file: z.string(), sha256: z.string() }),
+  predictions: z.strictObject({ file: z.string(), sha256: z.string() }).nullable(),
+  confusion: z.array(z.array(z.int())).nullable(),
+});
+export type PhaseReport = z.infer<typeof phaseReportSchema>;
+
+export const reportSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('ready'),
+    versions: z.strictObject({ node: z.string(), tensorflow: z.string() }),
+    device: z.string(),
+    build: z.enum(['cpu', 'gpu']),
+    split: z.array(
+      z.strictObject({ phase: z.int(), train: z.int(), validation: z.int(), test: z.int(), file: z.string(), sha256: z.string() }),
+    ),
+  }),
+  z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'warning', 'error']), text: z.string() }),
+  z.strictObject({
+    type: z.literal('progress'),
+    phase: z.int(),
+    epoch: z.int(),
+    step: z.int(),
+    steps: z.int(),
+    loss: z.number(),
+    accuracy: z.number(),
+    imagesPerSecond: z.number(),
+    remainingSeconds: z.number().nullable(),
+  }),
+  z.strictObject({ type: z.literal('phaseStarted'), phase: z.int() }),
+  z.strictObject({ type: z.literal('featuresComputed'), phase: z.int(), images: z.int(), seconds: z.number(), bytes: z.number() }),
+  epochReportSchema,
+  phaseReportSchema,
+  z.strictObject({ type: z.literal('paused') }),
+  z.strictObject({ type: z.literal('continued') }),
+  z.strictObject({ type: z.literal('stopped') }),
+  z.strictObject({ type: z.literal('finished') }),
+  z.strictObject({ type: z.literal('failed'), error: wireErrorSchema }),
+  z.strictObject({ type: z.literal('importProgress'), done: z.int(), total: z.int() }),
+  z.strictObject({
+    type: z.literal('imported'),
+    rejected: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
+  }),
+]);
+export type Report = z.infer<typeof reportSchema>;
