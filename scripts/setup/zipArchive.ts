@@ -18,6 +18,7 @@ export type ZipEntry = {
   readonly compressedBytes: number;
   readonly sizeBytes: number;
   readonly offset: number;
+  readonly isExecutable: boolean;
 };
 
 const END_SIGNATURE = 0x06054b50;
@@ -62,7 +63,7 @@ export async function extractZipEntry(path: string, entry: ZipEntry, folder: str
   });
   const inflate = entry.method === 8 ? createInflateRaw({ chunkSize: 1 << 20 }) : new PassThrough();
   if (entry.compressedBytes === 0) source.destroy();
-  await pipeline(entry.compressedBytes === 0 ? [] : source, inflate, tee, createWriteStream(target, { flush: true }));
+  await pipeline(entry.compressedBytes === 0 ? [] : source, inflate, tee, createWriteStream(target, { flush: true, mode: entry.isExecutable ? 0o755 : 0o644 }));
   if (sizeBytes !== entry.sizeBytes) throw new Error(`${path}: ${entry.name}: expected ${entry.sizeBytes} bytes, received ${sizeBytes}`);
   return { sha256: hash.digest('hex'), sizeBytes };
 }
@@ -79,6 +80,8 @@ function parseDirectory(directory: Buffer, count: number, path: string): ZipEntr
       compressedBytes: directory.readUInt32LE(at + 20),
       sizeBytes: directory.readUInt32LE(at + 24),
       offset: directory.readUInt32LE(at + 42),
+      // The upper half holds the Unix mode.
+      isExecutable: (directory.readUInt32LE(at + 38) & (0o100 << 16)) !== 0,
     };
     const isEncrypted = (directory.readUInt16LE(at + 8) & 1) === 1;
     const isZip64 = [entry.compressedBytes, entry.sizeBytes, entry.offset].includes(0xffffffff);

@@ -20,11 +20,10 @@ export type NativeBuild = 'cpu' | 'gpu';
 export type WheelPin = {
   readonly package: string;
   readonly version: string;
-  readonly python: string;
-  readonly abi: string;
   readonly platform: string;
   readonly sha256: string;
   readonly sizeBytes: number;
+  readonly unpackedBytes: number;
   readonly keep: readonly string[];
   readonly headers: readonly string[];
 };
@@ -34,6 +33,8 @@ export type BuildPin = { readonly wheels: readonly WheelPin[]; readonly link: re
 export type NativePins = {
   readonly format: number;
   readonly tensorflow: string;
+  /** The Python whose wheels are fetched, whatever Python this machine has. */
+  readonly python: { readonly version: string; readonly implementation: string; readonly abi: string };
   readonly binding: {
     readonly checksums: Readonly<Record<string, string>>;
     readonly sources: readonly string[];
@@ -169,7 +170,10 @@ export function findNativeProblem(runtime: NativeRuntime): NativeProblem | undef
 }
 
 /** The answer for `doctor`: sizes and stamp, and with `deep` the SHA-256 of every file (reads about a gigabyte). */
-export async function verifyNativeRuntime(options: { deep?: boolean } = {}, surroundings = nativeSurroundings()): Promise<NativeVerification> {
+export async function verifyNativeRuntime(
+  options: { deep?: boolean } = {},
+  surroundings = nativeSurroundings(),
+): Promise<NativeVerification> {
   const runtime = locateNativeRuntime(surroundings);
   if ('problem' in runtime) {
     return { library: `TensorFlow ${surroundings.pins.tensorflow}`, build: 'cpu', path: '', verified: false, problem: runtime.problem };

@@ -162,7 +162,7 @@ export class Graph {
     return this.op(
       'ReadVariableOp',
       [variable.handle],
-      { dtype: { kind: 'type', value: variable.dtype }, shape: { kind: 'shape', value: variable.shape } },
+      { dtype: { kind: 'type', value: variable.dtype } },
       { name: `read/${variable.name}`, ...options },
     );
   }

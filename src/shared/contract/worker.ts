@@ -41,10 +41,31 @@ export const importCommandSchema = z.strictObject({
 });
 export type ImportCommand = z.infer<typeof importCommandSchema>;
 
+/** Turns a dataset that comes with the program into a dataset store. */
+export const materializeCommandSchema = z.strictObject({
+  type: z.literal('materialize'),
+  id: z.string(),
+  /** Absolute folder with datasets/bundled.json. */
+  resourcesFolder: z.string(),
+  /** Absolute temporary folder to fill; the core renames it into place. */
+  targetFolder: z.string(),
+});
+export type MaterializeCommand = z.infer<typeof materializeCommandSchema>;
+
+/** Trains a tiny network for 50 steps and compares its losses with stored ones. */
+export const selfTestCommandSchema = z.strictObject({ type: z.literal('selfTest') });
+
 export const controlCommandSchema = z.strictObject({ type: z.enum(['pause', 'continue', 'stop']) });
-export const commandSchema = z.discriminatedUnion('type', [trainCommandSchema, importCommandSchema, controlCommandSchema]);
+export const commandSchema = z.discriminatedUnion('type', [
+  trainCommandSchema,
+  importCommandSchema,
+  materializeCommandSchema,
+  selfTestCommandSchema,
+  controlCommandSchema,
+]);
 export type Command = z.infer<typeof commandSchema>;
 
+/** After a resume, epochs of the unfinished phase that a checkpoint holds are reported again: the core keeps each epoch once. */
 export const epochReportSchema = z.strictObject({
   type: z.literal('epochFinished'),
   phase: z.int().nonnegative(),
@@ -104,6 +125,15 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('stopped') }),
   z.strictObject({ type: z.literal('finished') }),
   z.strictObject({ type: z.literal('failed'), error: wireErrorSchema }),
+  /** A sign of life between other reports, at most one per second. */
+  z.strictObject({ type: z.literal('heartbeat') }),
+  z.strictObject({
+    type: z.literal('selfTest'),
+    ok: z.boolean(),
+    seconds: z.number(),
+    message: z.string(),
+    devices: z.array(z.string()).optional(),
+  }),
   z.strictObject({ type: z.literal('importProgress'), done: z.int(), total: z.int() }),
   z.strictObject({
     type: z.literal('imported'),

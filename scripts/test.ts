@@ -1,0 +1,108 @@
+/**
+ * Runs everything that decides whether a change is good, and counts it.
+ *
+ * `npm test` is this file; `npm run check` is this file with --quick (the unit tests only). Each step counts as one test,
+ * each test of vitest as one more; the last line of the output is `N passed, N failed`, with `, N skipped` if there are any.
+ * Further arguments go to vitest, as in `npm test -- test/rpc.test.ts`.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { runCommand } from './setup/command.ts';
+
+type Step = { readonly name: string; readonly parameters: readonly string[] };
+type Count = { passed: number; failed: number; skipped: number };
+type VitestFile = { readonly name: string; readonly status: string; readonly assertionResults: readonly { readonly status: string }[] };
+type VitestReport = { readonly testResults: readonly VitestFile[] };
+
+const root = resolve(import.meta.dirname, '..');
+const isQuick = process.argv.includes('--quick');
+const forVitest = process.argv.slice(2).filter((parameter) => parameter !== '--quick');
+
+const STEPS: readonly Step[] = [
+  { name: 'types', parameters: ['node_modules/typescript/bin/tsc', '--project', '.'] },
+  { name: 'lint', parameters: ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.'] },
+  { name: 'build', parameters: ['scripts/setup/main.ts', 'build'] },
+  { name: 'format', parameters: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'] },
+  { name: 'repository', parameters: ['scripts/checkRepository.ts'] },
+];
+/** Types and lint are single-threaded and take longest, so they run beside each other on the two cores CI has. */
+const STEPS_AT_ONCE = 2;
+
+const startedAt = Date.now();
+const count = await runSteps();
+const tests = await runVitest();
+const total = { passed: count.passed + tests.passed, failed: count.failed + tests.failed, skipped: count.skipped + tests.skipped };
+write(`\nfinished after ${formatSeconds(startedAt)}`);
+write(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+async function runSteps(): Promise<Count> {
+  const waiting = [...STEPS];
+  const result: Count = { passed: 0, failed: 0, skipped: 0 };
+  const work = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const stepStartedAt = Date.now();
+      const answer = await runCommand(process.execPath, step.parameters, { cwd: root });
+      if (answer.code === 0) result.passed++;
+      else result.failed++;
+      write(`${answer.code === 0 ? 'passed' : 'FAILED'}  ${step.name.padEnd(12)} ${formatSeconds(stepStartedAt)}`);
+      if (answer.code !== 0) write(answer.output.trimEnd());
+    }
+  };
+  await Promise.all(Array.from({ length: STEPS_AT_ONCE }, work));
+  return result;
+}
+
+/** The output goes through as it comes, because the tests take minutes; the numbers come from the report file. */
+async function runVitest(): Promise<Count> {
+  const folder = mkdtempSync(join(tmpdir(), 'transfer-lab-tests-'));
+  try {
+    const reportFile = join(folder, 'report.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+    const projects = isQuick ? ['--project', 'unit'] : [];
+    const parameters = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...projects, ...forVitest];
+    const code = await new Promise<number>((finish) => {
+      const child = spawn(process.execPath, parameters, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+      child.on('error', () => finish(1));
+      child.on('close', (exitCode) => finish(exitCode ?? 1));
+    });
+    return countTests(reportFile, code);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function countTests(reportFile: string, code: number): Count {
+  const result: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const file of readVitestReport(reportFile).testResults) {
+    const failedBefore = result.failed;
+    for (const { status } of file.assertionResults) {
+      if (status === 'passed') result.passed++;
+      else if (status === 'failed') result.failed++;
+      else result.skipped++;
+    }
+    // A file that cannot even be loaded has no tests, but it has failed.
+    if (file.status === 'failed' && result.failed === failedBefore) result.failed++;
+  }
+  // An unhandled error or a crash of vitest fails no test of its own.
+  if (code !== 0 && result.failed === 0) result.failed++;
+  return result;
+}
+
+function readVitestReport(file: string): VitestReport {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as VitestReport;
+  } catch {
+    return { testResults: [] };
+  }
+}
+
+function formatSeconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

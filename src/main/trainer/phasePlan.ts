@@ -1,0 +1,78 @@
+// One phase of the recipe, resolved: network, trainable layers, where it may be cut, and the program's options. Pure.
+import { LabError } from '../../shared/contract/errors.ts';
+import type { Phase, Recipe } from '../../shared/contract/schema.ts';
+import { resolveNetwork, selectTrainableLayers } from '../../shared/domain/network.ts';
+import type { ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
+import { createStream } from '../../shared/domain/rng.ts';
+import { findFrozenPrefix, type FrozenPrefix } from '../engine/frozenPrefix.ts';
+import type { PlanOptions } from '../engine/plan.ts';
+
+export interface PhasePlan {
+  readonly phase: Phase;
+  readonly network: ResolvedNetwork;
+  readonly trainableLayers: ReadonlySet<string>;
+  /** length 0 when features of this phase must not be cached. */
+  readonly prefix: FrozenPrefix;
+  readonly precision: 'float32' | 'mixed_bfloat16';
+}
+
+/** Resolves phase `index`; throws bad_recipe when the network cannot work for `classCount` classes. */
+export function planPhase(recipe: Recipe, index: number, pictureShape: readonly number[], classCount: number): PhasePlan {
+  const phase = recipe.phases[index];
+  if (phase === undefined) throw new LabError('internal', `The recipe has no phase ${index}.`);
+  const result = resolveNetwork(recipe.network.layers, pictureShape, classCount);
+  if (!result.ok) {
+    const { layer, message, fix } = result.problem;
+    throw new LabError('bad_recipe', `The network cannot work: ${layer}: ${message}`, { help: fix });
+  }
+  const trainableLayers = selectTrainableLayers(result.network, phase.trainable);
+  const mayCache = phase.cacheFeatures && phase.augmentation === null;
+  const none: FrozenPrefix = { length: 0, shape: result.network.inputShape };
+  return {
+    phase,
+    network: result.network,
+    trainableLayers,
+    prefix: mayCache ? findFrozenPrefix(result.network, trainableLayers, phase.frozenBatchNormalization) : none,
+    precision: checkPrecision(phase.precision),
+  };
+}
+
+function checkPrecision(precision: Phase['precision']): PhasePlan['precision'] {
+  if (precision !== 'mixed_float16') return precision;
+  throw new LabError('unsupported', 'mixed_float16 needs a GPU and is not available on this device.', {
+    expected: 'float32 or mixed_bfloat16',
+    received: precision,
+    help: 'Choose mixed_bfloat16, which needs no loss scaling.',
+  });
+}
+
+/** What the engine needs to build the training program of this phase. */
+export function programOptions(
+  plan: PhasePlan,
+  recipe: Recipe,
+  parts: { readonly phase: number; readonly seed: number; readonly stepsPerEpoch: number; readonly classCounts: readonly number[]; readonly useFeatures: boolean },
+): PlanOptions {
+  const { phase, network } = plan;
+  const source: PlanOptions['source'] = parts.useFeatures
+    ? { kind: 'features', prefixLength: plan.prefix.length }
+    : { kind: phase.augmentation === null ? 'pixels' : 'augmented' };
+  return {
+    network,
+    trainableLayers: plan.trainableLayers,
+    frozenBatchNormalization: phase.frozenBatchNormalization,
+    input: recipe.input,
+    source,
+    optimizer: phase.optimizer,
+    loss: { ...phase.loss, classWeights: resolveClassWeights(phase.classWeights, parts.classCounts) },
+    precision: plan.precision,
+    stepsPerEpoch: parts.stepsPerEpoch,
+    seed: createStream(parts.seed, 'phase', parts.phase).word(),
+  };
+}
+
+/** balanced: pictures / (classes * pictures of the class), as in scikit-learn's compute_class_weight. */
+function resolveClassWeights(weights: Phase['classWeights'], classCounts: readonly number[]): readonly number[] | null {
+  if (weights !== 'balanced') return weights;
+  const total = classCounts.reduce((sum, count) => sum + count, 0);
+  return classCounts.map((count) => (count === 0 ? 0 : total / (classCounts.length * count)));
+}

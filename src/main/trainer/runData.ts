@@ -1,0 +1,134 @@
+// What a run's phases read: the dataset store, the split that is stored with the run, and batch sources of each phase's own pictures and
+// labels. Owns the store (close() it). The order of an epoch is a function of (seed, phase, epoch), so nothing about it needs saving.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Recipe } from '../../shared/contract/schema.ts';
+import type { TrainCommand } from '../../shared/contract/worker.ts';
+import { epochOrder, makeSplit, selectClasses, type SplitLists } from '../../shared/domain/split.ts';
+import { createAugmenter } from '../data/augment.ts';
+import { createBatchSource, transformBatches, type BatchSource } from '../data/batches.ts';
+import { deriveStore } from '../data/derive.ts';
+import { openStore, type DatasetStore } from '../data/store.ts';
+import { replaceFile } from './files.ts';
+
+export interface PhaseData {
+  readonly classCount: number;
+  /** Pixels as stored, or augmented float pixels. */
+  readonly train: BatchSource;
+  /** The training pictures once, in their own order, without augmentation. */
+  readonly trainPlain: BatchSource<Uint8Array>;
+  /** The same object as `test` when the recipe watches its test set while training. */
+  readonly validation: BatchSource<Uint8Array> | null;
+  readonly test: BatchSource<Uint8Array> | null;
+  /** Training pictures per class, for balanced class weights. */
+  readonly classCounts: readonly number[];
+  /** The same order for the cached features of the training pictures. */
+  readonly order: (pass: number) => Uint32Array;
+}
+
+export interface SplitRecord {
+  readonly phase: number;
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
+  readonly file: string;
+  readonly sha256: string;
+}
+
+export interface RunData {
+  readonly store: DatasetStore;
+  /** Writes each phase's lists into the run folder. */
+  recordSplits(runFolder: string): SplitRecord[];
+  openPhase(phase: number): PhaseData;
+  close(): void;
+}
+
+/** Larger batches make evaluation faster; results do not depend on the size. */
+const evaluationBatch = 500;
+
+/** Opens the dataset (resized or recoloured once, if the recipe asks for it) and computes the split. */
+export async function openRunData(command: TrainCommand): Promise<RunData> {
+  const { recipe } = command;
+  const folder = await deriveStore({ folder: command.datasetFolder, input: recipe.input, cacheFolder: command.cacheFolder });
+  const store = openStore(folder);
+  const { manifest } = store;
+  const labels = store.readLabels();
+  const lists = makeSplit({
+    labels,
+    trainCount: manifest.trainCount,
+    testCount: manifest.testCount,
+    classCount: manifest.classes.length,
+    split: recipe.splits[recipe.protocol],
+  });
+  return {
+    store,
+    recordSplits: (runFolder) => recipe.phases.map((_, phase) => recordSplit(runFolder, phase, selectPhase(recipe, phase, lists, labels))),
+    openPhase: (phase) => openPhase(command, store, phase, selectPhase(recipe, phase, lists, labels)),
+    close: () => store.close(),
+  };
+}
+
+interface PhaseLists extends SplitLists {
+  readonly labelMap: Int32Array;
+  readonly trainLabels: Uint16Array;
+  readonly classCount: number;
+}
+
+function selectPhase(recipe: Recipe, phase: number, lists: SplitLists, labels: Uint16Array): PhaseLists {
+  const classes = recipe.phases[phase]?.classes ?? null;
+  const classCount = classes?.length ?? Math.max(recipe.dataset.classes.length, ...new Set(labels.map((label) => label + 1)));
+  const train = selectClasses(lists.train, labels, classes);
+  const labelMap = new Int32Array(Math.max(...new Set(labels)) + 1).fill(-1);
+  for (const [from, to] of train.labelMap) labelMap[from] = to;
+  return {
+    train: train.indices,
+    validation: selectClasses(lists.validation, labels, classes).indices,
+    test: selectClasses(lists.test, labels, classes).indices,
+    trainLabels: train.labels,
+    labelMap,
+    classCount,
+  };
+}
+
+function recordSplit(runFolder: string, phase: number, lists: PhaseLists): SplitRecord {
+  mkdirSync(join(runFolder, 'splits'), { recursive: true });
+  const file = `splits/phase-${phase + 1}.json`;
+  const json = JSON.stringify({ train: [...lists.train], validation: [...lists.validation], test: [...lists.test] });
+  const { sha256 } = replaceFile(join(runFolder, file), [new TextEncoder().encode(json)]);
+  return { phase, train: lists.train.length, validation: lists.validation.length, test: lists.test.length, file, sha256 };
+}
+
+function openPhase(command: TrainCommand, store: DatasetStore, phaseIndex: number, lists: PhaseLists): PhaseData {
+  const phase = command.recipe.phases[phaseIndex];
+  const batchSize = phase?.batchSize ?? evaluationBatch;
+  const labelMap = lists.labelMap;
+  const order = (pass: number): Uint32Array => epochOrder(lists.train.length, command.seed, pass + 1, phaseIndex);
+  const inOrder = (indices: Uint32Array): BatchSource<Uint8Array> | null =>
+    indices.length === 0 ? null : createBatchSource({ store, indices, labelMap, batchSize: evaluationBatch });
+  const pixels = createBatchSource({
+    store,
+    indices: lists.train,
+    labelMap,
+    batchSize,
+    order,
+    stepsPerEpoch: phase?.stepsPerEpoch ?? null,
+  });
+  const augmentation = phase?.augmentation ?? null;
+  const augmenter =
+    augmentation === null
+      ? null
+      : createAugmenter({ augmentation, shape: store.manifest.shape, batchSize, seed: command.seed, phase: phaseIndex });
+  const test = inOrder(lists.test);
+  const watchesTest = command.recipe.splits[command.recipe.protocol].validation.type === 'testSet';
+  const classCounts = Array.from({ length: lists.classCount }, () => 0);
+  for (const label of lists.trainLabels) classCounts[label] = (classCounts[label] ?? 0) + 1;
+  return {
+    classCount: lists.classCount,
+    train: augmenter === null ? pixels : transformBatches(pixels, augmenter),
+    trainPlain: createBatchSource({ store, indices: lists.train, labelMap, batchSize: evaluationBatch }),
+    validation: watchesTest ? test : inOrder(lists.validation),
+    test,
+    classCounts,
+    order,
+  };
+}
