@@ -127,12 +127,14 @@ async function runSystemNpm(packages, folder) {
   const isNpm = script !== undefined && script.endsWith('npm-cli.js') && existsSync(script);
   const isWindows = process.platform === 'win32';
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--no-save', '--loglevel=error'];
-  const parameters = ['install', ...quiet, '--save-exact', '--prefix', folder, ...packages];
+  // npm's own waits between attempts add up to minutes before a person without a network reads why.
+  const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+  const parameters = ['install', ...quiet, ...patience, '--save-exact', '--prefix', folder, ...packages];
   const answer = isNpm
     ? await run(process.execPath, [script, ...parameters], { cwd: folder })
     : await run(isWindows ? 'npm.cmd' : 'npm', parameters, { cwd: folder, shell: isWindows });
   if (answer.code === 0) return;
-  const reason = answer.output.trimEnd().split('\n').slice(-8).join('\n');
+  const reason = findReason(answer.output);
   if (answer.code === 127)
     throw new ToolchainError('npm was not found; it comes with Node.', 'Install npm (Debian, Ubuntu: `apt install npm`).');
   if (/ENOSPC|EDQUOT/.test(answer.output)) throw Object.assign(new Error(reason), { code: 'ENOSPC' });
@@ -141,6 +143,16 @@ async function runSystemNpm(packages, folder) {
     ? 'Check the network and the proxy settings of npm: the package registry was not reached.'
     : 'Check the settings of npm: `npm config list`.';
   throw new ToolchainError(`npm could not install ${packages.join(' and ')}:\n${reason}`, help);
+}
+
+/** What npm says without its stack; scripts/setup/command.ts says the same in stage 2. */
+function findReason(output) {
+  const noise = /^npm error *($|at |[{}]|\w+: ['\d]|A complete log)|^npm warn/;
+  return output
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !noise.test(line))
+    .slice(0, 8)
+    .join('\n');
 }
 
 /** npm has checked the archives against the registry; this checks the registry against the pins. */

@@ -25,6 +25,29 @@ const caseSchema = z.strictObject({
 });
 const fixtureSchema = z.strictObject({ madeWith: z.looseObject({ keras: z.literal('3.15.1') }), rows: z.array(caseSchema) });
 
+/** A new layer type does not compile until it stands here, and is not green until Keras has answered for it. */
+const everyType = {
+  Activation: true,
+  Add: true,
+  AveragePooling2D: true,
+  BatchNormalization: true,
+  Concatenate: true,
+  Conv2D: true,
+  Dense: true,
+  DepthwiseConv2D: true,
+  Dropout: true,
+  Flatten: true,
+  GaussianNoise: true,
+  GlobalAveragePooling2D: true,
+  GlobalMaxPooling2D: true,
+  LayerNormalization: true,
+  MaxPooling2D: true,
+  Rescaling: true,
+  SeparableConv2D: true,
+  SpatialDropout2D: true,
+  ZeroPadding2D: true,
+} satisfies Record<Layer['type'], true>;
+
 function layersOf(...layers: z.input<typeof layerSchema>[]): Layer[] {
   return layers.map((layer) => layerSchema.parse(layer));
 }
@@ -60,7 +83,7 @@ describe('resolveNetwork against Keras', () => {
   it('has cases that Keras refuses and cases of every layer type', () => {
     const types = new Set(rows.flatMap((row) => row.layers.map((layer) => layer.type)));
     expect(rows.filter((row) => row.error !== undefined).length).toBeGreaterThan(20);
-    expect([...types].sort()).toEqual([...new Set(layerSchema.options.flatMap((option) => [...option.shape.type.values]))].sort());
+    expect([...types].sort()).toEqual(Object.keys(everyType).sort());
   });
 });
 

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { findProgram } from '../scripts/setup/command.ts';
+import { findProgram, findReason } from '../scripts/setup/command.ts';
+import { arePackagesInstalled } from '../scripts/setup/installedPackages.ts';
 import { withLock } from '../scripts/setup/lock.ts';
 import { setUpNativeRuntime } from '../scripts/setup/native.ts';
 import { explainNpm } from '../scripts/setup/packages.ts';
@@ -195,6 +196,36 @@ test.each([
   ['npm error anything', 'npm config list'],
 ])('when npm says "%s", the person reads "%s"', (output, help) => {
   expect(explainNpm(output).help).toContain(help);
+});
+
+test('the reason of a failure is shown without stacks and repeated attempts', () => {
+  const npm =
+    'npm error code ENOTFOUND\nnpm error FetchError: failed\nnpm error     at onSocket (node:1:2)\nnpm error   port: 9\nnpm error }\nnpm error\n';
+  expect(findReason(npm)).toBe('npm error code ENOTFOUND\nnpm error FetchError: failed');
+  expect(findReason('WARNING: Retrying (Retry(total=4))\nERROR: No matching distribution\n')).toBe('ERROR: No matching distribution');
+});
+
+test('packages are taken over only when npm has finished installing exactly the locked ones', () => {
+  const root = emptyCache();
+  mkdirSync(join(root, 'node_modules'), { recursive: true });
+  const here = { os: [process.platform], cpu: [process.arch], optional: true };
+  const locked = {
+    '': {},
+    'node_modules/a': { version: '1.0.0', integrity: 'x' },
+    'node_modules/b': { version: '1.0.0', optional: true, os: ['plan9'] },
+  };
+  const isInstalled = (wanted: object, found: object | undefined): boolean => {
+    writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: wanted }));
+    writeFileSync(join(root, 'node_modules', '.package-lock.json'), found === undefined ? '' : JSON.stringify({ packages: found }));
+    return arePackagesInstalled(root);
+  };
+  const found = { 'node_modules/a': { version: '1.0.0', integrity: 'x' } };
+  expect(isInstalled(locked, found)).toBe(true);
+  expect(isInstalled(locked, undefined)).toBe(false);
+  expect(isInstalled(locked, {})).toBe(false);
+  expect(isInstalled(locked, { 'node_modules/a': { version: '1.0.0', integrity: 'y' } })).toBe(false);
+  expect(isInstalled(locked, { ...found, 'node_modules/c': { version: '1.0.0' } })).toBe(false);
+  expect(isInstalled({ ...locked, 'node_modules/d': { version: '1.0.0', ...here } }, found)).toBe(false);
 });
 
 const BOOTSTRAP = resolve('scripts/bootstrap.mjs');

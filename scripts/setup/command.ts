@@ -39,7 +39,14 @@ export function findProgram(names: readonly string[], path = process.env['PATH']
   return undefined;
 }
 
-/** The end of a long output, where programs put the reason. */
+/** What npm or pip says about a failure, without the stack, the repeated attempts and the place of its log. */
+export function findReason(output: string): string {
+  const noise = /^npm error *($|at |[{}]|\w+: ['\d]|A complete log)|^WARNING: Retrying|^npm warn/;
+  const lines = output.split('\n').filter((line) => line.trim() !== '' && !noise.test(line));
+  return lines.slice(0, 8).join('\n');
+}
+
+/** The end of a long output, where compilers put the reason. */
 export function lastLines(output: string, count = 12): string {
   return output.trimEnd().split('\n').slice(-count).join('\n');
 }

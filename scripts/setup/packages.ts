@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../../src/main/nativeRuntime.ts';
-import { lastLines, runCommand } from './command.ts';
+import { findReason, runCommand } from './command.ts';
 import { arePackagesInstalled } from './installedPackages.ts';
 import { withLock } from './lock.ts';
 import { SetupError, type Report } from './report.ts';
@@ -25,7 +25,10 @@ export async function installPackages(root: string, report: Report): Promise<voi
     }
     report('Installing the npm packages of package-lock.json');
     // `--include` because NODE_ENV=production would leave out the tools that build and test the lab.
-    const parameters = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+    const complete = ['--ignore-scripts', '--include=dev', '--include=optional', '--prefer-offline'];
+    // npm's own waits between attempts add up to minutes before a person without a network reads why.
+    const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+    const parameters = ['ci', ...complete, ...patience, '--no-audit', '--no-fund', '--loglevel=error'];
     const answer = await runNpm(root, parameters);
     if (answer.code !== 0) throw explainNpm(answer.output);
     writeFileSync(stampFile, wanted);
@@ -60,7 +63,7 @@ function readStamp(file: string): string | undefined {
 
 /** Finds the reason in npm's output; npm prints codes, not sentences. */
 export function explainNpm(output: string): SetupError {
-  const what = `npm could not install the packages:\n${lastLines(output)}`;
+  const what = `npm could not install the packages:\n${findReason(output)}`;
   if (/ENOSPC|EDQUOT/.test(output)) return new SetupError(`The disk is full. ${what}`, 'Free some space and run it again.');
   if (/EINTEGRITY/.test(output)) {
     return new SetupError(`Wrong checksum. ${what}`, 'The package registry delivers something else than package-lock.json expects.');

@@ -6,7 +6,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hashFile, type NativePins, type WheelPin } from '../../src/main/nativeRuntime.ts';
-import { findProgram, lastLines, runCommand } from './command.ts';
+import { findProgram, findReason, runCommand } from './command.ts';
 import { SetupError, type Report } from './report.ts';
 
 /** A wheel that is on this disk and is the one that the pin means. */
@@ -66,7 +66,7 @@ function explainPip(wanted: string, output: string): SetupError {
   if (/No space left on device|Disk quota exceeded/i.test(output)) {
     return new SetupError(`The disk is full: pip could not store ${wanted}.`, 'Free some space or set XDG_CACHE_HOME to a larger disk.');
   }
-  const reason = lastLines(output);
+  const reason = findReason(output);
   if (NO_NETWORK.test(output)) {
     const help = 'Check the network and the proxy settings of pip, or name a wheel that you already have with `--wheel FILE`.';
     return new SetupError(`pip could not reach its package registry to fetch ${wanted}:\n${reason}`, help);

@@ -63,7 +63,12 @@ export async function extractZipEntry(path: string, entry: ZipEntry, folder: str
   });
   const inflate = entry.method === 8 ? createInflateRaw({ chunkSize: 1 << 20 }) : new PassThrough();
   if (entry.compressedBytes === 0) source.destroy();
-  await pipeline(entry.compressedBytes === 0 ? [] : source, inflate, tee, createWriteStream(target, { flush: true, mode: entry.isExecutable ? 0o755 : 0o644 }));
+  await pipeline(
+    entry.compressedBytes === 0 ? [] : source,
+    inflate,
+    tee,
+    createWriteStream(target, { flush: true, mode: entry.isExecutable ? 0o755 : 0o644 }),
+  );
   if (sizeBytes !== entry.sizeBytes) throw new Error(`${path}: ${entry.name}: expected ${entry.sizeBytes} bytes, received ${sizeBytes}`);
   return { sha256: hash.digest('hex'), sizeBytes };
 }

@@ -25,8 +25,8 @@ export interface ServerOptions {
 
 export interface Server {
   serve(port: Port): void;
-  /** Peers that are connected, with the number of their open calls. */
-  peers(): readonly { readonly openCalls: number; readonly subscriptions: number }[];
+  /** Peers that are connected: their open calls, and for how long nothing was received from or sent to them. */
+  peers(): readonly { readonly openCalls: number; readonly quietMs: number }[];
   close(): void;
 }
 
@@ -41,7 +41,7 @@ export function createServer(options: ServerOptions): Server {
       peers.add(peer);
       port.onClose(() => peers.delete(peer));
     },
-    peers: () => [...peers].map((peer) => ({ openCalls: peer.openCalls, subscriptions: peer.subscriptions })),
+    peers: () => [...peers].map((peer) => ({ openCalls: peer.openCalls, quietMs: performance.now() - peer.lastMessage })),
     close: () => {
       for (const peer of [...peers]) peer.close();
     },
@@ -54,6 +54,7 @@ class Peer {
   readonly #calls = new Map<number, AbortController>();
   readonly #streams = new Map<number, EventStream>();
   #isWelcome = false;
+  #lastMessage = performance.now();
 
   constructor(port: Port, options: ServerOptions) {
     this.#port = port;
@@ -69,8 +70,9 @@ class Peer {
     return this.#calls.size;
   }
 
-  get subscriptions(): number {
-    return this.#streams.size;
+  /** When something last travelled to or from the peer, on the monotonic clock. */
+  get lastMessage(): number {
+    return this.#lastMessage;
   }
 
   close(): void {
@@ -78,6 +80,7 @@ class Peer {
   }
 
   #receive(message: unknown): void {
+    this.#lastMessage = performance.now();
     try {
       const received = validate(clientMessageSchema, message, 'The message to the lab');
       if (this.#port.bufferedBytes() > rpcLimits.unreadBytes) throw new LabError('limit_exceeded', 'The answers were not read.');
@@ -129,7 +132,8 @@ class Peer {
         expected: `at most ${rpcLimits.subscriptions}`,
       });
     }
-    const stream = new EventStream(this.#port, id, since, this.#options.events);
+    const post = (event: LabEvent): void => this.#send({ t: 'evt', id, event });
+    const stream = new EventStream(this.#port, post, since, this.#options.events);
     this.#streams.set(id, stream);
     stream.pump();
   }
@@ -184,6 +188,7 @@ class Peer {
   }
 
   #send(message: ServerMessage): void {
+    this.#lastMessage = performance.now();
     this.#port.post(message);
   }
 
@@ -197,7 +202,7 @@ class Peer {
 /** One subscription: replays from the history until it has caught up, then passes live events; a slow peer goes back to replaying. */
 class EventStream {
   readonly #port: Port;
-  readonly #id: number;
+  readonly #send: (event: LabEvent) => void;
   readonly #events: EventSource;
   readonly #unsubscribe: () => void;
   #cursor: number;
@@ -205,9 +210,9 @@ class EventStream {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isEnded = false;
 
-  constructor(port: Port, id: number, since: number, events: EventSource) {
+  constructor(port: Port, send: (event: LabEvent) => void, since: number, events: EventSource) {
     this.#port = port;
-    this.#id = id;
+    this.#send = send;
     this.#cursor = since;
     this.#events = events;
     this.#unsubscribe = events.subscribe((event) => this.#pass(event));
@@ -240,14 +245,14 @@ class EventStream {
     if (!this.#isLive) return;
     const buffered = this.#port.bufferedBytes();
     if (isVolatile(event)) {
-      if (buffered <= rpcLimits.volatileBytes) this.#port.post({ t: 'evt', id: this.#id, event });
+      if (buffered <= rpcLimits.volatileBytes) this.#send(event);
     } else if (buffered > rpcLimits.replayBytes) this.#isLive = false;
     else if (event.seq > this.#cursor) this.#post(event);
   }
 
   #post(event: DurableEvent): void {
     this.#cursor = event.seq;
-    this.#port.post({ t: 'evt', id: this.#id, event });
+    this.#send(event);
   }
 }
 

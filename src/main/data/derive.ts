@@ -7,13 +7,11 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InputPipeline } from '../../shared/contract/schema.ts';
 import { convertChannels } from './channels.ts';
-import { mapInOrder } from './lanes.ts';
-import { resizePixels } from './images.ts';
+import { createResampler } from './resample.ts';
 import { type DatasetStore, manifestFile, openStore } from './store.ts';
 import { type PictureBlock, type PictureShape, type WriteOptions, writeStore } from './storeWriter.ts';
 
 const BLOCK_BYTES = 4 * 2 ** 20;
-const LANES = 4;
 
 export interface DeriveOptions extends WriteOptions {
   /** Folder of the dataset store. */
@@ -59,9 +57,10 @@ async function writeDerived(
   }
 }
 
-async function* derivedBlocks(store: DatasetStore, to: PictureShape, method: InputPipeline['resize']): AsyncGenerator<PictureBlock> {
+function* derivedBlocks(store: DatasetStore, to: PictureShape, method: InputPipeline['resize']): Generator<PictureBlock> {
   const { trainCount, testCount, shape } = store.manifest;
   const labels = store.readLabels();
+  const resample = createResampler([shape[0], shape[1], to[2]], to, method);
   const targetBytes = to[0] * to[1] * to[2];
   const perBlock = Math.max(1, Math.floor(BLOCK_BYTES / Math.max(store.pictureBytes, targetBytes)));
   const parts = [
@@ -73,25 +72,13 @@ async function* derivedBlocks(store: DatasetStore, to: PictureShape, method: Inp
       const indices = Uint32Array.from({ length: Math.min(perBlock, end - start) }, (_, index) => start + index);
       const source = new Uint8Array(indices.length * store.pictureBytes);
       store.readPictures(indices, source);
-      const pictures = Array.from(indices, (_, row) => source.subarray(row * store.pictureBytes, (row + 1) * store.pictureBytes));
       const pixels = new Uint8Array(indices.length * targetBytes);
-      let row = 0;
-      for await (const picture of mapInOrder(pictures, LANES, (one) => convertPicture(one, shape, to, method))) {
-        pixels.set(picture, row * targetBytes);
-        row++;
+      for (let row = 0; row < indices.length; row++) {
+        const picture = source.subarray(row * store.pictureBytes, (row + 1) * store.pictureBytes);
+        // Colours first, then size, as Keras' load_img does.
+        pixels.set(resample(convertChannels(picture, shape[2], to[2])), row * targetBytes);
       }
       yield { part, labels: labels.subarray(start, start + indices.length), pixels };
     }
   }
-}
-
-async function convertPicture(
-  picture: Uint8Array,
-  from: PictureShape,
-  to: PictureShape,
-  method: InputPipeline['resize'],
-): Promise<Uint8Array> {
-  // Colours first, then size, as Keras' load_img does.
-  const coloured = convertChannels(picture, from[2], to[2]);
-  return resizePixels(coloured, [from[0], from[1], to[2]], to, method);
 }

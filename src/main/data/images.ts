@@ -1,5 +1,5 @@
 /**
- * The only decoder: bytes of one picture file to packed uint8 pixels, and resizing of pixels. Runs in plain Node children only.
+ * The only decoder: bytes of one picture file to packed uint8 pixels. Runs in plain Node children only.
  *
  * Formats are recognised by their first bytes, never by name; PNG, JPEG, WebP and GIF (first frame) go through sharp, BMP through
  * bmp.ts. A picture with any decoding warning is refused, not repaired.
@@ -8,6 +8,7 @@ import sharp, { type Sharp } from 'sharp';
 import { LabError } from '../../shared/contract/errors.ts';
 import { readBmp } from './bmp.ts';
 import { convertChannels } from './channels.ts';
+import { createResampler } from './resample.ts';
 import type { PictureShape } from './storeWriter.ts';
 
 /** 100 megapixels: above any camera picture worth training on, below what memory can take. */
@@ -16,7 +17,6 @@ export const LARGEST_FILE_BYTES = 64 * 2 ** 20;
 const TIMEOUT_SECONDS = 20;
 
 export type PictureFormat = 'PNG' | 'JPEG' | 'WebP' | 'GIF' | 'BMP';
-export type ResizeMethod = 'bilinear' | 'nearest';
 
 export interface PictureSize {
   /** After the orientation in the file was applied. */
@@ -61,37 +61,24 @@ export async function decodePicture(bytes: Uint8Array, shape: PictureShape): Pro
   const [height, width, channels] = shape;
   if (requireFormat(bytes) === 'BMP') {
     const picture = readBmp(bytes, LARGEST_PIXELS);
-    const from = [picture.height, picture.width, 3] as const;
-    return resizePixels(convertChannels(picture.pixels, 3, channels), [from[0], from[1], channels], shape, 'bilinear');
+    const resample = createResampler([picture.height, picture.width, channels], shape, 'bilinear');
+    return resample(convertChannels(picture.pixels, 3, channels));
   }
   try {
-    const pipeline = openPicture(bytes).autoOrient().removeAlpha();
-    const { data, info } = await stretch(pipeline, height, width, 'bilinear')
-      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    const { data, info } = await openPicture(bytes)
+      .autoOrient()
+      .removeAlpha()
+      .resize(width, height, { fit: 'fill', kernel: 'linear' })
+      .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .timeout({ seconds: TIMEOUT_SECONDS })
       .toBuffer({ resolveWithObject: true });
-    checkDecoded(info, data.length, shape);
-    return data;
+    checkDecoded(info, data.length, [height, width, 3]);
+    // Not by sharp: its grey is weighed in linear light, unlike Pillow's.
+    return convertChannels(data, 3, channels);
   } catch (error) {
     throw asPictureError(error);
   }
-}
-
-/** Stretches packed pixels to another height and width; the channels of `from` and `to` must be equal. */
-export async function resizePixels(pixels: Uint8Array, from: PictureShape, to: PictureShape, method: ResizeMethod): Promise<Uint8Array> {
-  if (from[0] === to[0] && from[1] === to[1]) return pixels;
-  const raw = { height: from[0], width: from[1], channels: from[2] };
-  const { data, info } = await stretch(sharp(pixels, { raw }), to[0], to[1], method)
-    .toColourspace(to[2] === 1 ? 'b-w' : 'srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  checkDecoded(info, data.length, to);
-  return data;
-}
-
-function stretch(pipeline: Sharp, height: number, width: number, method: ResizeMethod): Sharp {
-  return pipeline.resize(width, height, { fit: 'fill', kernel: method === 'nearest' ? 'nearest' : 'linear' });
 }
 
 function openPicture(bytes: Uint8Array): Sharp {

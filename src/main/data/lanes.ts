@@ -7,7 +7,10 @@ export async function* mapInOrder<Item, Result>(
   const running: Promise<Result>[] = [];
   try {
     for (const item of items) {
-      running.push(work(item));
+      const result = work(item);
+      // It may fail before its turn; it is awaited below all the same.
+      result.catch(() => undefined);
+      running.push(result);
       const first = running.length >= lanes ? running.shift() : undefined;
       if (first !== undefined) yield await first;
     }

@@ -17,7 +17,7 @@ export interface DatasetSource {
   /** Pictures expected, for progress; rejected ones count as done. */
   readonly total: number;
   /** Decoded pictures, train before test; may be read once. */
-  blocks(): AsyncIterable<PictureBlock>;
+  blocks(): AsyncIterable<PictureBlock> | Iterable<PictureBlock>;
   /** Files read and their SHA-256, complete after the last block. */
   sources(): readonly SourceFile[];
   /** Files left out and why, complete after the last block. */

@@ -4,7 +4,7 @@
  * Owns the byte budget: a reader asks for exactly the bytes its header implies, so a bomb is noticed one chunk after them. Nothing
  * here knows a format.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -27,15 +27,18 @@ export interface ByteStream {
   close(): Promise<void>;
 }
 
-/** Opens `path` without following a link; throws `bad_input` when it is missing, not a regular file or not readable. */
-export async function openBytes(path: string): Promise<ByteStream> {
+/** Opens `path` without following a link; `onRaw` sees the bytes as they lie on the disk. Throws `bad_input` when it is missing, not a regular file or not readable. */
+export async function openBytes(path: string, onRaw: (chunk: Buffer) => void = () => undefined): Promise<ByteStream> {
   const handle = await openRegular(path);
   const { size } = await handle.stat();
   const head = Buffer.alloc(2);
   const { bytesRead } = await handle.read(head, 0, 2, 0);
   const isGzip = bytesRead === 2 && head[0] === 0x1f && head[1] === 0x8b;
   const hash = createHash('sha256');
-  const raw = readRaw(handle, path, size, hash);
+  const raw = readRaw(handle, path, size, (chunk) => {
+    hash.update(chunk);
+    onRaw(chunk);
+  });
   const iterator = (isGzip ? gunzip(raw, path) : raw)[Symbol.asyncIterator]();
   let rest: Buffer = Buffer.alloc(0);
   let delivered = 0;
@@ -113,14 +116,14 @@ function describeOpenError(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-async function* readRaw(handle: FileHandle, path: string, size: number, hash: Hash): AsyncGenerator<Buffer> {
+async function* readRaw(handle: FileHandle, path: string, size: number, onRaw: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
   let position = 0;
   for (;;) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position);
     if (bytesRead === 0) break;
     position += bytesRead;
     const chunk = buffer.subarray(0, bytesRead);
-    hash.update(chunk);
+    onRaw(chunk);
     yield chunk;
   }
   if (position !== size) {

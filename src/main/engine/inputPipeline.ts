@@ -66,4 +66,3 @@ export function countPictures(graph: Graph, labels: Tensor): Tensor {
   const shape = graph.op('Shape', [labels], { out_type: { kind: 'type', value: 'int32' } });
   return graph.op('Reshape', [shape, graph.constant(new Int32Array(0), 'int32', [0])], {});
 }
-

@@ -92,7 +92,11 @@ export function planTraining(options: PlanOptions): TrainingProgram {
       trainStep,
       evaluateStep,
       metrics: [accumulators.loss, accumulators.correct, accumulators.pictures].map((variable) => graph.read(variable)),
-      resetMetrics: done(graph, 'resetMetrics', Object.values(accumulators).map((variable) => assignZero(graph, variable))),
+      resetMetrics: done(
+        graph,
+        'resetMetrics',
+        Object.values(accumulators).map((variable) => assignZero(graph, variable)),
+      ),
     },
     access: planAccess(graph, [...weights.values(), ...state.values()]),
   };
@@ -147,7 +151,12 @@ function planTrainStep(parts: TrainStepParts): Tensor {
   const wanted = trainableSpecs(options).filter((spec) => spec.isOptimized);
   const reads = wanted.map((spec) => values.read(spec.path));
   const slopes = gradients(graph, loss, reads);
-  const optimizer = lowerOptimizer(graph, options.optimizer, currentLearningRate(graph, options, parts.learningRates, stepsDone), stepsDone);
+  const optimizer = lowerOptimizer(
+    graph,
+    options.optimizer,
+    currentLearningRate(graph, options, parts.learningRates, stepsDone),
+    stepsDone,
+  );
   for (const [index, spec] of wanted.entries()) {
     const [read, gradient] = [reads[index], slopes[index]];
     if (read === undefined || gradient === undefined) continue;

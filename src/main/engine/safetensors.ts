@@ -46,7 +46,8 @@ export function decodeTensors(bytes: Uint8Array, file: string): { tensors: Named
     }
     const { dtype, shape, begin, end } = readEntry(name, entry, fail);
     const count = shape.reduce((product, size) => product * size, 1);
-    if (end - begin !== count * 4 || begin < 0 || start + end > bytes.length) throw fail(`${count * 4} bytes for ${name}`, `${end - begin}`);
+    if (end - begin !== count * 4 || begin < 0 || start + end > bytes.length)
+      throw fail(`${count * 4} bytes for ${name}`, `${end - begin}`);
     const data = new dtypes[dtype](count);
     new Uint8Array(data.buffer).set(bytes.subarray(start + begin, start + end));
     tensors.push({ name, shape, data });
@@ -75,7 +76,8 @@ function readEntry(name: string, entry: unknown, fail: Fail): { dtype: keyof typ
   if (typeof entry === 'object' && entry !== null && 'dtype' in entry && 'shape' in entry && 'data_offsets' in entry) {
     const { dtype, shape, data_offsets: offsets } = entry;
     const [begin, end] = isCounts(offsets) ? offsets : [];
-    if ((dtype === 'F32' || dtype === 'I32') && isCounts(shape) && begin !== undefined && end !== undefined) return { dtype, shape, begin, end };
+    if ((dtype === 'F32' || dtype === 'I32') && isCounts(shape) && begin !== undefined && end !== undefined)
+      return { dtype, shape, begin, end };
     throw fail(`dtype F32 or I32, a shape and two offsets for ${name}`, JSON.stringify(entry).slice(0, 200));
   }
   throw fail(`dtype, shape and data_offsets for ${name}`, JSON.stringify(entry).slice(0, 200));

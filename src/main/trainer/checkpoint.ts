@@ -96,7 +96,10 @@ function readNewest(folder: string, runId: string, planHash: string, onSkip: (fo
 function readCheckpoint(folder: string, runId: string, planHash: string): Checkpoint {
   const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')));
   if (manifest.runId !== runId || manifest.planHash !== planHash) {
-    throw new LabError('conflict', 'The checkpoint belongs to another recipe, seed or dataset.', { expected: planHash, received: manifest.planHash });
+    throw new LabError('conflict', 'The checkpoint belongs to another recipe, seed or dataset.', {
+      expected: planHash,
+      received: manifest.planHash,
+    });
   }
   const contents = new Map<string, NamedTensor[]>();
   for (const file of manifest.files) {

@@ -46,19 +46,42 @@ export async function computeFeatures(request: FeatureRequest): Promise<PhaseFea
   };
   const compute = async (name: string, source: BatchSource<Uint8Array>): Promise<FeatureTable> => {
     const file = join(folder, `${name}.f32`);
-    const table = await writeFeatures({ file, shape: plan.prefix.shape, source, extract: extract.run, heldBytes: request.heldBytes, breathe: request.breathe });
+    const table = await writeFeatures({
+      file,
+      shape: plan.prefix.shape,
+      source,
+      extract: extract.run,
+      heldBytes: request.heldBytes,
+      breathe: request.breathe,
+    });
     tables.push(table);
     return table;
   };
   try {
     const batchSize = plan.phase.batchSize;
-    const train = createFeatureSource({ table: await compute('train', data.trainPlain), batchSize, order: data.order, stepsPerEpoch: plan.phase.stepsPerEpoch });
+    const train = createFeatureSource({
+      table: await compute('train', data.trainPlain),
+      batchSize,
+      order: data.order,
+      stepsPerEpoch: plan.phase.stepsPerEpoch,
+    });
     const test = data.test === null ? null : createFeatureSource({ table: await compute('test', data.test), batchSize: 500 });
     const isSameAsTest = data.validation === data.test;
     const validation =
-      data.validation === null ? null : isSameAsTest ? test : createFeatureSource({ table: await compute('validation', data.validation), batchSize: 500 });
+      data.validation === null
+        ? null
+        : isSameAsTest
+          ? test
+          : createFeatureSource({ table: await compute('validation', data.validation), batchSize: 500 });
     const images = tables.reduce((sum, table) => sum + table.count, 0);
-    return { train, validation, test, images, bytes: images * plan.prefix.shape.reduce((product, size) => product * size, 4), close: closeAll };
+    return {
+      train,
+      validation,
+      test,
+      images,
+      bytes: images * plan.prefix.shape.reduce((product, size) => product * size, 4),
+      close: closeAll,
+    };
   } catch (error) {
     closeAll();
     throw error;

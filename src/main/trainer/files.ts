@@ -16,7 +16,7 @@ export function writeFlushed(path: string, chunks: readonly Uint8Array[]): Writt
   try {
     for (const chunk of chunks) {
       hash.update(chunk);
-      for (let offset = 0; offset < chunk.length; ) offset += writeSync(file, chunk, offset, chunk.length - offset);
+      for (let offset = 0; offset < chunk.length;) offset += writeSync(file, chunk, offset, chunk.length - offset);
       bytes += chunk.length;
     }
     fsyncSync(file);

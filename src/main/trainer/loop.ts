@@ -32,7 +32,11 @@ export async function trainRun(command: TrainCommand, tools: TrainerTools): Prom
   const { executor, report } = tools;
   const data = await openRunData(command);
   try {
-    const checkpoints = openCheckpoints(join(command.runFolder, 'checkpoints'), command.runId, hashPlan(command, data.store.manifest.fingerprint));
+    const checkpoints = openCheckpoints(
+      join(command.runFolder, 'checkpoints'),
+      command.runId,
+      hashPlan(command, data.store.manifest.fingerprint),
+    );
     const run: Run = { ...tools, command, data, checkpoints, progress: createProgressReporter(report) };
     const versions = { node: process.versions.node, tensorflow: executor.version };
     report({ type: 'ready', versions, device: executor.device, build: executor.build, split: data.recordSplits(command.runFolder) });
@@ -82,7 +86,13 @@ async function trainPhase(
       const metrics = { epoch: progress.epoch + 1, train: { loss, accuracy }, validation };
       const decision = decideAfterEpoch(progress.policies, metrics, plan.phase);
       if (decision.isKept && plan.phase.keep !== 'last') best = session.readWeights();
-      const epochReport = { type: 'epochFinished' as const, phase: index, ...metrics, seconds: trained.seconds, learningRate: trained.learningRate };
+      const epochReport = {
+        type: 'epochFinished' as const,
+        phase: index,
+        ...metrics,
+        seconds: trained.seconds,
+        learningRate: trained.learningRate,
+      };
       progress = {
         phase: index,
         epoch: metrics.epoch,
@@ -102,7 +112,11 @@ async function trainPhase(
   }
 }
 
-function restore(opened: OpenPhase, index: number, saved: Checkpoint | null): { progress: TrainingProgress; best: readonly NamedTensor[] | null } {
+function restore(
+  opened: OpenPhase,
+  index: number,
+  saved: Checkpoint | null,
+): { progress: TrainingProgress; best: readonly NamedTensor[] | null } {
   if (saved !== null) {
     opened.session.write(saved.values);
     return { progress: saved.progress, best: saved.best };

@@ -33,7 +33,11 @@ export interface PhaseSurroundings {
 }
 
 /** Opens phase `index` with the weights of the phase before (`carried`), unless the recipe draws them anew. */
-export async function openPhase(run: PhaseSurroundings, index: number, carried: readonly NamedTensor[] | null): Promise<OpenPhase | 'stopped'> {
+export async function openPhase(
+  run: PhaseSurroundings,
+  index: number,
+  carried: readonly NamedTensor[] | null,
+): Promise<OpenPhase | 'stopped'> {
   const { command, executor, report } = run;
   const data = run.data.openPhase(index);
   const plan = planPhase(command.recipe, index, run.data.store.manifest.shape, data.classCount);

@@ -50,7 +50,13 @@ function checkPrecision(precision: Phase['precision']): PhasePlan['precision'] {
 export function programOptions(
   plan: PhasePlan,
   recipe: Recipe,
-  parts: { readonly phase: number; readonly seed: number; readonly stepsPerEpoch: number; readonly classCounts: readonly number[]; readonly useFeatures: boolean },
+  parts: {
+    readonly phase: number;
+    readonly seed: number;
+    readonly stepsPerEpoch: number;
+    readonly classCounts: readonly number[];
+    readonly useFeatures: boolean;
+  },
 ): PlanOptions {
   const { phase, network } = plan;
   const source: PlanOptions['source'] = parts.useFeatures

@@ -55,7 +55,9 @@ export function trainSelfTest(executor: Executor): readonly number[] {
     session.initialize();
     session.write(resolved.network.layers.flatMap((layer) => layer.weights).map((spec) => drawWeight(spec.path, spec.shape)));
     session.setLearningRates(Float32Array.of(0.01));
-    return Array.from({ length: steps }, (_, step) => session.trainStep({ ...drawBatch(step), samples: new Uint32Array(batch) }, [side, side, 1]));
+    return Array.from({ length: steps }, (_, step) =>
+      session.trainStep({ ...drawBatch(step), samples: new Uint32Array(batch) }, [side, side, 1]),
+    );
   } finally {
     session.close();
   }
@@ -81,8 +83,14 @@ export function runSelfTest(executor: Executor): SelfTestResult {
   const started = performance.now();
   const losses = trainSelfTest(executor);
   const seconds = (performance.now() - started) / 1000;
-  const wrong = expected.findIndex((value, index) => !(Math.abs((losses[(index + 1) * 10 - 1] ?? Number.NaN) - value) <= tolerance * value));
+  const wrong = expected.findIndex(
+    (value, index) => !(Math.abs((losses[(index + 1) * 10 - 1] ?? Number.NaN) - value) <= tolerance * value),
+  );
   if (wrong === -1) return { ok: true, seconds, message: `${steps} steps of a small network gave the stored losses.` };
   const step = (wrong + 1) * 10;
-  return { ok: false, seconds, message: `After ${step} steps the loss was ${String(losses[step - 1])}, expected ${String(expected[wrong])}.` };
+  return {
+    ok: false,
+    seconds,
+    message: `After ${step} steps the loss was ${String(losses[step - 1])}, expected ${String(expected[wrong])}.`,
+  };
 }

@@ -36,7 +36,7 @@ export const importCommandSchema = z.strictObject({
   name: z.string().nullable(),
   /** Side length pictures are resized to; null keeps the first picture's size when all agree. */
   size: z.int().positive().max(1024).nullable(),
-  /** Absolute temporary folder to fill; the core renames it into place. */
+  /** Absolute path of a folder that does not exist yet; the core renames it into place when it is complete. */
   targetFolder: z.string(),
 });
 export type ImportCommand = z.infer<typeof importCommandSchema>;
@@ -45,9 +45,9 @@ export type ImportCommand = z.infer<typeof importCommandSchema>;
 export const materializeCommandSchema = z.strictObject({
   type: z.literal('materialize'),
   id: z.string(),
-  /** Absolute folder with datasets/bundled.json. */
+  /** Absolute folder with bundled.json and the files it names. */
   resourcesFolder: z.string(),
-  /** Absolute temporary folder to fill; the core renames it into place. */
+  /** Absolute path of a folder that does not exist yet; the core renames it into place when it is complete. */
   targetFolder: z.string(),
 });
 export type MaterializeCommand = z.infer<typeof materializeCommandSchema>;

@@ -26,7 +26,7 @@ export function makeSplit(request: SplitRequest): SplitLists {
   const test = selectTest(request);
   const isTest = new Set(test);
   const pool = everyIndex(split.test.type === 'ownTestSet' ? request.trainCount : labels.length).filter((index) => !isTest.has(index));
-  const validation = split.validation.type === 'testSet' ? test : selectValidation(request, pool, split.validation, isTest);
+  const validation = split.validation.type === 'testSet' ? test : selectValidation(request, pool, split.validation);
   const isHeldOut = new Set(validation);
   const remaining = pool.filter((index) => !isHeldOut.has(index));
   if (remaining.length === 0) {
@@ -51,12 +51,7 @@ function selectTest({ labels, trainCount, testCount, split }: SplitRequest): Uin
   return split.test.stratified ? takePerClass(order, labels, count) : order.slice(0, count).sort();
 }
 
-function selectValidation(
-  { labels, split }: SplitRequest,
-  pool: Uint32Array,
-  holdout: Exclude<Holdout, { type: 'testSet' }>,
-  isTest: ReadonlySet<number>,
-): Uint32Array {
+function selectValidation({ labels, split }: SplitRequest, pool: Uint32Array, holdout: Exclude<Holdout, { type: 'testSet' }>): Uint32Array {
   const shuffled = (): Uint32Array => shuffle(pool, split.seed, 'split/validation');
   switch (holdout.type) {
     case 'none':
@@ -72,7 +67,7 @@ function selectValidation(
     case 'fold':
       return selectFold(shuffled(), labels, holdout);
     case 'indices':
-      return checkIndices(holdout.indices, labels.length, pool, isTest);
+      return checkIndices(holdout.indices, labels.length, pool);
   }
 }
 
@@ -92,7 +87,7 @@ function selectFold(order: Uint32Array, labels: Uint16Array, holdout: Extract<Ho
   return Uint32Array.from(dealt.filter((_, position) => position % holdout.folds === holdout.fold)).sort();
 }
 
-function checkIndices(indices: readonly number[], pictureCount: number, pool: Uint32Array, isTest: ReadonlySet<number>): Uint32Array {
+function checkIndices(indices: readonly number[], pictureCount: number, pool: Uint32Array): Uint32Array {
   const chosen = new Set(indices);
   if (chosen.size !== indices.length) {
     const repeated = indices.find((value, position) => indices.indexOf(value) !== position);
@@ -107,7 +102,7 @@ function checkIndices(indices: readonly number[], pictureCount: number, pool: Ui
     );
   }
   const allowed = new Set(pool);
-  const shared = indices.find((index) => isTest.has(index) || !allowed.has(index));
+  const shared = indices.find((index) => !allowed.has(index));
   if (shared !== undefined) {
     throw splitError('The validation list names a picture of the test set.', 'positions of training pictures', String(shared));
   }

@@ -1,0 +1,126 @@
+/**
+ * Applies drawn transforms to pictures: the one implementation that training, preview and export share.
+ *
+ * Owns the order of the parts (affine, channel shift, flips, brightness, as Keras ImageDataGenerator.apply_transform) and the memory of
+ * the result. Does not draw (shared/domain/augment.ts) and knows nothing of files or TensorFlow. The batch pipeline calls an augmenter
+ * per step; the preview calls drawTransform and applyTransform for single pictures.
+ */
+import type { Augmentation } from '../../shared/contract/schema.ts';
+import { LabError } from '../../shared/contract/errors.ts';
+import { drawTransform, type PictureShape, type TransformParameters } from '../../shared/domain/augment.ts';
+import { type PictureMove, copyPicture, createAffineMatrix, resamplePicture, writeAffineMatrix } from './augmentAffine.ts';
+import { shiftBrightness, shiftChannels } from './augmentLevels.ts';
+import type { BatchTransform } from './batches.ts';
+import { alignUp, alignedBuffer } from './buffers.ts';
+
+export interface AugmenterOptions {
+  readonly augmentation: Augmentation;
+  readonly shape: PictureShape;
+  /** The largest batch that will come. */
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly phase: number;
+  /**
+   * Number of the pass over the data that a step belongs to, the `epoch` of the draw. Left out it is the epoch; with steps per epoch a
+   * sample can come twice in one epoch, and only the pass then gives it two transforms.
+   */
+  readonly passAt?: (epoch: number, step: number) => number;
+}
+
+/** Makes the transform of one phase's training batches; its memory is two float batches, used in turn and aligned for TensorFlow. */
+export function createAugmenter(options: AugmenterOptions): BatchTransform {
+  const { augmentation, shape, batchSize, seed, phase } = options;
+  const passAt = options.passAt ?? ((epoch: number) => epoch);
+  const batchPixels = batchSize * pixelCount(shape);
+  const second = alignUp(batchPixels * 4);
+  const memory = alignedBuffer(second + batchPixels * 4);
+  const targets = [new Float32Array(memory, 0, batchPixels), new Float32Array(memory, second, batchPixels)] as const;
+  const augment = createBatchAugmenter({ augmentation, shape, seed, phase });
+  let isSecond = false;
+  return (batch, epoch, step) => {
+    if (batch.count > batchSize)
+      throw new LabError('internal', `A batch of ${batch.count} pictures came to an augmenter made for ${batchSize}.`);
+    const target = targets[isSecond ? 1 : 0];
+    isSecond = !isSecond;
+    return augment(batch.input, batch.samples, passAt(epoch, step), target);
+  };
+}
+
+/** Augments `samples.length` packed pictures of `input` into `target` and answers the part of it that was written. */
+export type BatchAugmenter = (input: Uint8Array, samples: Uint32Array, pass: number, target: Float32Array) => Float32Array;
+
+/** The work of createAugmenter without its memory, for callers that own the target. */
+export function createBatchAugmenter(options: {
+  readonly augmentation: Augmentation;
+  readonly shape: PictureShape;
+  readonly seed: number;
+  readonly phase: number;
+}): BatchAugmenter {
+  const { augmentation, shape, seed, phase } = options;
+  const size = pixelCount(shape);
+  const move = createMove(augmentation, shape);
+  return (input, samples, pass, target) => {
+    move.source = input;
+    move.target = target;
+    for (let row = 0; row < samples.length; row++) {
+      move.sourceStart = row * size;
+      move.targetStart = row * size;
+      transformPicture(move, drawTransform(augmentation, shape, seed, pass, samples[row] ?? 0, phase), size);
+    }
+    return target.subarray(0, samples.length * size);
+  };
+}
+
+/** One packed picture (0 .. 255) under given parameters, in new memory, without rounding to whole grey levels. */
+export function applyTransform(
+  picture: Uint8Array,
+  shape: PictureShape,
+  parameters: TransformParameters,
+  fill: Pick<Augmentation, 'fillMode' | 'cval'>,
+): Float32Array {
+  const size = pixelCount(shape);
+  if (picture.length !== size)
+    throw new LabError('internal', `A picture of ${picture.length} bytes does not have the shape ${shape.join('x')}.`);
+  const move = createMove(fill, shape);
+  move.source = picture;
+  move.target = new Float32Array(size);
+  transformPicture(move, parameters, size);
+  return move.target;
+}
+
+function transformPicture(move: PictureMove, parameters: TransformParameters, size: number): void {
+  move.flipHorizontal = parameters.flipHorizontal;
+  move.flipVertical = parameters.flipVertical;
+  if (writeAffineMatrix(move.matrix, parameters, move.shape)) resamplePicture(move);
+  else copyPicture(move);
+  const { channelShiftIntensity, brightness } = parameters;
+  // After the flips instead of before: neither looks at positions.
+  if (channelShiftIntensity !== null) shiftChannels(move.target, move.targetStart, size, channelShiftIntensity);
+  if (brightness !== null) shiftBrightness(move.target, move.targetStart, size, brightness);
+}
+
+function createMove(fill: Pick<Augmentation, 'fillMode' | 'cval'>, shape: PictureShape): PictureMove {
+  return {
+    shape,
+    fillMode: fill.fillMode,
+    fillValue: fill.cval,
+    matrix: createAffineMatrix(),
+    source: new Uint8Array(),
+    sourceStart: 0,
+    target: new Float32Array(),
+    targetStart: 0,
+    flipHorizontal: false,
+    flipVertical: false,
+  };
+}
+
+function pixelCount(shape: PictureShape): number {
+  const [height, width, channels] = shape;
+  if (channels !== 1 && channels !== 3)
+    throw new LabError('unsupported', 'These pictures cannot be augmented.', {
+      expected: '1 or 3 channels',
+      received: `${channels} channels`,
+      help: 'Import the dataset as greyscale or colour pictures.',
+    });
+  return height * width * channels;
+}

@@ -1,0 +1,85 @@
+// The templates that come with the program and recipes from files: reading, showing, counting. What a recipe means is domain/recipe.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Answer, RecipeSource } from '../../shared/contract/api.ts';
+import type { RecipeParameters } from '../../shared/contract/answers.ts';
+import { LabError } from '../../shared/contract/errors.ts';
+import type { Recipe } from '../../shared/contract/schema.ts';
+import { findNearest } from '../../shared/domain/nearest.ts';
+import { parseRecipe, resolveRecipe } from '../../shared/domain/recipe.ts';
+
+export interface RecipeService {
+  list(): Answer<'recipes.list'>;
+  /** Throws `not_found` with the nearest ids. */
+  show(id: string): Recipe;
+  read(source: RecipeSource): Recipe;
+  /** Never throws for a recipe that is valid but cannot work: the answer then holds the problem. */
+  countParameters(source: RecipeSource): RecipeParameters;
+}
+
+export function createRecipes(resourcesFolder: string): RecipeService {
+  const folder = join(resourcesFolder, 'recipes');
+  const listIds = (): string[] =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => name.slice(0, -'.json'.length))
+      .sort(byNumbers);
+  const show = (id: string): Recipe => {
+    const ids = listIds();
+    if (!ids.includes(id)) throw unknownTemplate(id, ids);
+    return parseRecipe(JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8')), `The template ${id}`);
+  };
+  const read = (source: RecipeSource): Recipe => (source.from === 'template' ? show(source.id) : parseRecipe(source.content, 'The recipe'));
+  return {
+    list: () => ({
+      recipes: listIds()
+        .map(show)
+        .map(({ id, title, document, dataset, phases }) => ({
+          id,
+          title,
+          document,
+          dataset: dataset.id,
+          phases: phases.map((phase) => phase.name),
+          needsWeights: false,
+        })),
+    }),
+    show,
+    read,
+    countParameters: (source) => describeParameters(read(source)),
+  };
+}
+
+function describeParameters(recipe: Recipe): RecipeParameters {
+  const result = resolveRecipe(recipe);
+  const { network, phases } = result.resolved;
+  return {
+    id: recipe.id,
+    phases: phases.map(({ name, counts }) => ({
+      name,
+      total: counts.total,
+      trainable: counts.trainable,
+      nonTrainable: counts.nonTrainable,
+    })),
+    layers: network.layers.map((layer, index) => ({
+      name: layer.name,
+      type: layer.config.type,
+      inputShape: [...(layer.inputShapes[0] ?? network.inputShape)],
+      outputShape: [...layer.outputShape],
+      params: layer.parameters,
+      trainableParams: phases.map((phase) => phase.counts.layers[index]?.trainable ?? 0),
+    })),
+    ...(result.ok ? {} : { problem: { ...result.problem } }),
+  };
+}
+
+function byNumbers(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+function unknownTemplate(id: string, ids: readonly string[]): LabError {
+  const near = findNearest(id, ids);
+  return new LabError('not_found', `There is no recipe template ${JSON.stringify(id)}.`, {
+    expected: near.length > 0 ? `for example ${near.join(', ')}` : 'the id of a template or the path of a recipe file',
+    help: '`lab recipes list` shows all templates.',
+  });
+}
