@@ -76,6 +76,29 @@ describe('shape rules', () => {
       [null],
       ({ graph, input }) => graph.op('Range', [input([], 'int32'), scalar(graph, 9, 'int32'), scalar(graph, 1, 'int32')]),
     ],
+    [
+      'lets pictures become rows of pixels and back',
+      [null, 7, 7, 8],
+      ({ graph, input }) => graph.op('Reshape', [flatten(graph, input([null, 7, 7, 8]), 8), integers(graph, [-1, 7, 7, 8])]),
+    ],
+    [
+      'believes a batch size given as a number',
+      [3, 8],
+      ({ graph, input }) => graph.op('Reshape', [input([null, 8]), integers(graph, [3, 8])]),
+    ],
+    [
+      'keeps a batch that the new shape names',
+      [null, 2, 4],
+      ({ graph, input }) =>
+        graph.op('Reshape', [
+          input([null, 8]),
+          graph.op('ConcatV2', [
+            graph.op('Slice', [graph.op('Shape', [input([null, 8])]), integers(graph, [0]), integers(graph, [1])]),
+            integers(graph, [2, -1]),
+            scalar(graph, 0, 'int32'),
+          ]),
+        ]),
+    ],
   ])('%s', (_, expected, build) => expect(shapeOfResult(build)).toEqual(expected));
 
   it('broadcasts as repeated copies do', () => {
@@ -141,6 +164,21 @@ const refusals: readonly Refusal[] = [
   ['a batch against a fixed size', 'cannot be broadcast', ({ graph, input }) => graph.op('Mul', [input([null, 3]), input([4, 3])])],
   ['sums of different shapes', 'differ in shape', ({ graph, input }) => graph.op('AddN', [input([2]), input([1])])],
   ['a reshape that loses elements', 'another number of elements', ({ graph, input }) => flatten(graph, input([2, 5]), 3)],
+  [
+    'a reshape that cannot hold whole pictures',
+    'another number of elements',
+    ({ graph, input }) => flatten(graph, input([null, 7, 7, 8]), 391),
+  ],
+  [
+    'a reshape with two free sizes',
+    'another number of elements',
+    ({ graph, input }) => graph.op('Reshape', [input([2, 5]), vector(graph, -1, -1)]),
+  ],
+  [
+    'a reshape to a part of each picture',
+    'another number of elements',
+    ({ graph, input }) => graph.op('Reshape', [input([null, 6]), vector(graph, 4)]),
+  ],
   ['a fill with a vector', 'has 1 dimensions', ({ graph, input }) => graph.op('Fill', [vector(graph, 2), input([2])])],
   [
     'a bitcast that leaves bytes over',
@@ -328,6 +366,8 @@ describe('refusals name the op, what was expected and what came', () => {
       'must be [1, height, width, 1]',
       ({ graph, input }) => graph.op('MaxPool', [input([1, 4, 4, 1])], { ...window, strides: ints([2, 1, 1, 1]) }),
     ],
+    ['a batch that does not lead', 'Only a leading batch', ({ graph, input }) => runtimeShape(graph, [3, null], input([null, 3]))],
+    ['a constant without content', 'needs the attribute value', ({ graph }) => graph.op('Const', [], { dtype: type('float32') })],
     ['a resource as a constant', 'cannot be a constant', ({ graph }) => scalar(graph, 1, 'resource')],
   ])('%s is a mistake of this program', (_, problem, build) => {
     const error = failure(() => build(start()));

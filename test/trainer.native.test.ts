@@ -13,8 +13,9 @@ const phasesOf = (reports: readonly Report[]): PhaseReport[] => reports.filter((
 
 /** What must not depend on pauses, stops and restarts: everything but times. */
 function outcome(run: SmallRun): unknown {
-  const epochs = new Map(epochsOf(run.reports).map(({ seconds: _, ...epoch }) => [`${epoch.phase}/${epoch.epoch}`, epoch]));
-  const phases = phasesOf(run.reports).map(({ seconds: _, secondsPerEpoch: __, ...phase }) => phase);
+  const untimed = <Report extends EpochReport | PhaseReport>(report: Report) => ({ ...report, seconds: 0, secondsPerEpoch: 0 });
+  const epochs = new Map(epochsOf(run.reports).map((epoch) => [`${epoch.phase}/${epoch.epoch}`, untimed(epoch)]));
+  const phases = phasesOf(run.reports).map(untimed);
   return { epochs: [...epochs.values()], phases };
 }
 

@@ -18,7 +18,7 @@ export interface Services {
 /** One service call per method. */
 export function createHandlers({ owner, runs, datasets, recipes, doctor, isOpen }: Services): Handlers {
   const requireOpen = (): void => {
-    if (!isOpen()) throw new LabError('connection_lost', 'The owner of the workspace is closing.', { help: 'Run the command again.' });
+    if (!isOpen()) throw new LabError('workspace_busy', 'The owner of the workspace is closing.', { help: 'Run the command again.' });
   };
   return {
     'core.status': () => {

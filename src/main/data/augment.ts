@@ -31,7 +31,7 @@ export interface AugmenterOptions {
 export function createAugmenter(options: AugmenterOptions): BatchTransform {
   const { augmentation, shape, batchSize, seed, phase } = options;
   const passAt = options.passAt ?? ((epoch: number) => epoch);
-  const batchPixels = batchSize * pixelCount(shape);
+  const batchPixels = batchSize * pictureSizeOf(shape);
   const second = alignUp(batchPixels * 4);
   const memory = alignedBuffer(second + batchPixels * 4);
   const targets = [new Float32Array(memory, 0, batchPixels), new Float32Array(memory, second, batchPixels)] as const;
@@ -57,7 +57,7 @@ export function createBatchAugmenter(options: {
   readonly phase: number;
 }): BatchAugmenter {
   const { augmentation, shape, seed, phase } = options;
-  const size = pixelCount(shape);
+  const size = pictureSizeOf(shape);
   const move = createMove(augmentation, shape);
   return (input, samples, pass, target) => {
     move.source = input;
@@ -78,7 +78,7 @@ export function applyTransform(
   parameters: TransformParameters,
   fill: Pick<Augmentation, 'fillMode' | 'cval'>,
 ): Float32Array {
-  const size = pixelCount(shape);
+  const size = pictureSizeOf(shape);
   if (picture.length !== size)
     throw new LabError('internal', `A picture of ${picture.length} bytes does not have the shape ${shape.join('x')}.`);
   const move = createMove(fill, shape);
@@ -114,7 +114,8 @@ function createMove(fill: Pick<Augmentation, 'fillMode' | 'cval'>, shape: Pictur
   };
 }
 
-function pixelCount(shape: PictureShape): number {
+/** Values of one packed picture. Throws when its channels cannot be augmented. */
+export function pictureSizeOf(shape: PictureShape): number {
   const [height, width, channels] = shape;
   if (channels !== 1 && channels !== 3)
     throw new LabError('unsupported', 'These pictures cannot be augmented.', {

@@ -100,9 +100,11 @@ function resampleNearestColour(move: PictureMove): void {
   const [xRow, xColumn, xShift] = [matrix[3] ?? 0, matrix[4] ?? 0, matrix[5] ?? 0];
   for (let row = 0; row < height; row++) {
     let to = rowStart(move, row);
+    const yStart = row * yRow;
+    const xStart = row * xRow;
     for (let column = 0; column < width; column++) {
-      let y = row * yRow + column * yColumn + yShift;
-      let x = row * xRow + column * xColumn + xShift;
+      let y = yStart + column * yColumn + yShift;
+      let x = xStart + column * xColumn + xShift;
       y = y < 0 ? 0 : y > lastY ? lastY : y;
       x = x < 0 ? 0 : x > lastX ? lastX : x;
       const top = y | 0;
@@ -140,9 +142,11 @@ function resampleNearest(move: PictureMove): void {
   const [xRow, xColumn, xShift] = [matrix[3] ?? 0, matrix[4] ?? 0, matrix[5] ?? 0];
   for (let row = 0; row < height; row++) {
     let to = rowStart(move, row);
+    const yStart = row * yRow;
+    const xStart = row * xRow;
     for (let column = 0; column < width; column++) {
-      let y = row * yRow + column * yColumn + yShift;
-      let x = row * xRow + column * xColumn + xShift;
+      let y = yStart + column * yColumn + yShift;
+      let x = xStart + column * xColumn + xShift;
       y = y < 0 ? 0 : y > lastY ? lastY : y;
       x = x < 0 ? 0 : x > lastX ? lastX : x;
       const top = y | 0;

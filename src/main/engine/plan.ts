@@ -77,6 +77,7 @@ export function planTraining(options: PlanOptions): TrainingProgram {
     correct: addState('metrics/correct', 'int32', []),
     pictures: addState('metrics/pictures', 'int32', []),
   };
+  const totals = [accumulators.loss, accumulators.correct, accumulators.pictures];
   const feeds = createFeeds(graph, options);
   const values = new NetworkWeights(graph, weights);
   const trainStep = planTrainStep({ graph, options, weights, values, step, learningRates, accumulators, feeds, addState });
@@ -91,11 +92,11 @@ export function planTraining(options: PlanOptions): TrainingProgram {
       setLearningRates: done(graph, 'setLearningRates', [assign(graph, learningRates, feeds.learningRates)]),
       trainStep,
       evaluateStep,
-      metrics: [accumulators.loss, accumulators.correct, accumulators.pictures].map((variable) => graph.read(variable)),
+      metrics: totals.map((variable) => graph.read(variable)),
       resetMetrics: done(
         graph,
         'resetMetrics',
-        Object.values(accumulators).map((variable) => assignZero(graph, variable)),
+        totals.map((variable) => assignZero(graph, variable)),
       ),
     },
     access: planAccess(graph, [...weights.values(), ...state.values()]),

@@ -1,17 +1,10 @@
 import type { RunDetails, RunSummary } from '../../shared/contract/answers.ts';
 import type { SplitRecord } from '../../shared/contract/events.ts';
-import type { PhaseReport } from '../../shared/contract/worker.ts';
 import type { Recipe } from '../../shared/contract/schema.ts';
+import { selectionNames } from '../../shared/domain/run.ts';
 import type { LogLine, StoredEpoch } from '../db/epochs.ts';
 import type { StoredPhase } from '../db/phases.ts';
 import type { StoredRun } from '../db/runs.ts';
-
-type Rule = NonNullable<RunDetails['phases'][number]['best']>['rule'];
-
-const ruleNames = { last: 'last', bestValLoss: 'best-val-loss', bestValAccuracy: 'best-val-accuracy' } as const satisfies Record<
-  PhaseReport['best']['rule'],
-  Rule
->;
 
 export function toSummary(run: StoredRun, phases: readonly StoredPhase[]): RunSummary {
   const { runId, name, recipeId, seed, group, state, createdAt, seconds } = run;
@@ -36,7 +29,7 @@ export function toDetails({ run, recipe, phases, log, isDatasetPresent }: RunPar
       nonTrainable: phase.nonTrainable,
       plannedEpochs: phase.plannedEpochs,
       stoppedBy: phase.stoppedBy,
-      best: phase.best === null ? null : { epoch: phase.best.epoch, rule: ruleNames[phase.best.rule] },
+      best: phase.best === null ? null : { epoch: phase.best.epoch, rule: selectionNames[phase.best.rule] },
       features: phase.features,
       weights: phase.weights,
       predictions: phase.predictions,

@@ -32,11 +32,7 @@ export async function trainRun(command: TrainCommand, tools: TrainerTools): Prom
   const { executor, report } = tools;
   const data = await openRunData(command);
   try {
-    const checkpoints = openCheckpoints(
-      join(command.runFolder, 'checkpoints'),
-      command.runId,
-      hashPlan(command, data.store.manifest.fingerprint),
-    );
+    const checkpoints = openCheckpoints(join(command.runFolder, 'checkpoints'), command.runId, hashPlan(command, data.store.manifest));
     const run: Run = { ...tools, command, data, checkpoints, progress: createProgressReporter(report) };
     const versions = { node: process.versions.node, tensorflow: executor.version };
     report({ type: 'ready', versions, device: executor.device, build: executor.build, split: data.recordSplits(command.runFolder) });

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recipe } from '../../shared/contract/schema.ts';
 import type { TrainCommand } from '../../shared/contract/worker.ts';
+import { chooseSplit } from '../../shared/domain/recipe.ts';
 import { epochOrder, makeSplit, selectClasses, type SplitLists } from '../../shared/domain/split.ts';
 import { createAugmenter } from '../data/augment.ts';
 import { createBatchSource, transformBatches, type BatchSource } from '../data/batches.ts';
@@ -58,7 +59,7 @@ export async function openRunData(command: TrainCommand): Promise<RunData> {
     trainCount: manifest.trainCount,
     testCount: manifest.testCount,
     classCount: manifest.classes.length,
-    split: recipe.splits[recipe.protocol],
+    split: chooseSplit(recipe, manifest.id),
   });
   return {
     store,
@@ -119,7 +120,7 @@ function openPhase(command: TrainCommand, store: DatasetStore, phaseIndex: numbe
       ? null
       : createAugmenter({ augmentation, shape: store.manifest.shape, batchSize, seed: command.seed, phase: phaseIndex });
   const test = inOrder(lists.test);
-  const watchesTest = command.recipe.splits[command.recipe.protocol].validation.type === 'testSet';
+  const watchesTest = chooseSplit(command.recipe, store.manifest.id).validation.type === 'testSet';
   const classCounts = Array.from({ length: lists.classCount }, () => 0);
   for (const label of lists.trainLabels) classCounts[label] = (classCounts[label] ?? 0) + 1;
   return {

@@ -16,8 +16,8 @@ const batch = 16;
 const steps = 50;
 const tolerance = 2e-4;
 
-/** Losses after 10, 20, 30, 40 and 50 steps. */
-const expected: readonly number[] = [];
+/** Losses of Keras 3.15.1 on TensorFlow 2.21.0 after 10, 20, 30, 40 and 50 steps. */
+const expected: readonly number[] = [0.915176, 0.808683, 0.512972, 0.441995, 0.402246];
 
 const layers = [
   { type: 'Conv2D', filters: 4, kernelSize: 3, activation: 'relu' },

@@ -1,8 +1,9 @@
 // The life of a run as a pure transition: which event may follow which state, and what is then true. The core commits an event only when
 // the reducer accepts it, and every store that follows events reduces them the same way. It owns no times, metrics or files.
-import type { RunStateName } from '../contract/answers.ts';
+import type { RunStateName, selectionRules } from '../contract/answers.ts';
 import { LabError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
+import type { Phase } from '../contract/schema.ts';
 
 export interface RunState {
   readonly state: RunStateName;
@@ -99,6 +100,12 @@ export function reduceRun(before: RunState | null, event: RunEvent): RunState {
       return { ...run, isTrashed: false };
   }
 }
+
+/** The names people and other programs use for the rule that chose a phase's kept epoch. */
+export const selectionNames = { last: 'last', bestValLoss: 'best-val-loss', bestValAccuracy: 'best-val-accuracy' } as const satisfies Record<
+  Phase['keep'],
+  (typeof selectionRules)[number]
+>;
 
 export interface Spread {
   readonly mean: number | null;

@@ -14,9 +14,7 @@ export const activationOps: readonly OpDefinition[] = [
     inputs: ['T'],
     defaults: { alpha: float(0.2) },
     infer: likeInput(0),
-    gradient: perInput(({ graph, gradient, input, node }) =>
-      graph.op('LeakyReluGrad', [gradient, input(0)], { alpha: float(getAttribute(node.attributes, 'alpha', 'float')) }),
-    ),
+    gradient: perInput(leakyReluGradient),
   }),
   activation('Elu', ({ graph, gradient, output }) => graph.op('EluGrad', [gradient, output(0)])),
   activation('Tanh', ({ graph, gradient, output }) => graph.op('TanhGrad', [output(0), gradient])),
@@ -31,6 +29,12 @@ export const activationOps: readonly OpDefinition[] = [
 
 function activation(op: string, rule: (backward: Backward) => Tensor): OpDefinition {
   return define({ op, inputs: ['T'], infer: likeInput(0), gradient: perInput(rule) });
+}
+
+/** The output has the input's sign unless alpha is negative; using it lets TensorFlow fuse the activation and free the input. */
+function leakyReluGradient({ graph, gradient, input, output, node }: Backward): Tensor {
+  const alpha = getAttribute(node.attributes, 'alpha', 'float');
+  return graph.op('LeakyReluGrad', [gradient, alpha < 0 ? input(0) : output(0)], { alpha: float(alpha) });
 }
 
 function inferVector(site: Site): ReturnType<ReturnType<typeof likeInput>> {

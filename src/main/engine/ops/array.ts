@@ -4,7 +4,7 @@ import type { Dimension, Graph, GradientContext, OpDefinition, Shape, Tensor, Te
 import { define, inputAt, likeInput, perInput, reject, requestedShape, spec } from './definition.ts';
 import type { Backward, Site } from './definition.ts';
 import { integers, reshapeLike, sum, sumToShapeOf } from './emit.ts';
-import { broadcastShapes, countElements, describeShape, equalShapes, readConstant, resolveAxes } from './shapes.ts';
+import { broadcastShapes, describeShape, equalShapes, readConstant, resolveAxes } from './shapes.ts';
 
 /** Ops that move, repeat or rename elements without computing new ones. */
 export const arrayOps: readonly OpDefinition[] = [
@@ -63,29 +63,33 @@ function invert(order: readonly number[]): readonly number[] {
 function inferReshape(site: Site): readonly TensorSpec[] {
   const input = inputAt(site, 0);
   const wanted = requestedShape(site, 1);
-  const free = wanted.filter((size) => size === -1).length;
-  const total = countElements(input.shape);
-  const known = wanted.reduce<number>((count, size) => (size === null || size === -1 ? count : count * size), 1);
-  const isPossible = free <= 1 && (total === null || wanted.includes(null) ? true : free === 1 ? total % known === 0 : total === known);
-  if (!isPossible) {
+  const rest = freeSize(input.shape, wanted);
+  if (rest === undefined) {
     reject(site, 'the new shape holds another number of elements', {
-      expected: `a shape for ${total ?? 'batch'} elements`,
-      received: `${describeShape(input.shape)} to ${describeShape(wanted)}`,
+      expected: `a shape for the elements of ${describeShape(input.shape)}`,
+      received: `[${wanted.map((size) => size ?? 'batch').join(', ')}]`,
     });
   }
-  const rest = total === null ? freeSizeWithBatch(input.shape, wanted) : total / known;
   return spec(
     input.dtype,
     wanted.map((size) => (size === -1 ? rest : size)),
   );
 }
 
-/** What -1 stands for when the input has a batch: the batch, unless the new shape names it already and only sizes are left over. */
-function freeSizeWithBatch(from: Shape, wanted: Shape): Dimension {
-  if (!wanted.includes(null)) return null;
-  const left = from.reduce<number>((count, size) => count * (size ?? 1), 1);
-  const used = wanted.reduce<number>((count, size) => (size === null || size === -1 ? count : count * size), 1);
-  return left / used;
+/** What -1 stands for in `wanted` (null: the batch or a multiple of it); undefined when the elements cannot be the same. */
+function freeSize(from: Shape, wanted: Shape): Dimension | undefined {
+  const given = productOfKnown(from);
+  const asked = productOfKnown(wanted);
+  const hasFree = wanted.includes(-1);
+  if (wanted.indexOf(-1) !== wanted.lastIndexOf(-1)) return undefined;
+  const isBatchOnBothSides = from.includes(null) === wanted.includes(null);
+  if (isBatchOnBothSides) return (hasFree ? given % asked === 0 : given === asked) ? given / asked : undefined;
+  const fits = asked % given === 0 || (hasFree && given % asked === 0);
+  return fits ? null : undefined;
+}
+
+function productOfKnown(shape: Shape): number {
+  return shape.reduce<number>((product, size) => (size === null || size === -1 ? product : product * size), 1);
 }
 
 function axisOf(site: Site, axis: number | undefined, rank: number): number {
