@@ -6,11 +6,19 @@
  * other: fill() answers synchronously, and makes the batch itself when no thread has begun it. Whoever creates it calls close().
  */
 import { Worker } from 'node:worker_threads';
-import type { Augmentation } from '../../shared/contract/schema.ts';
 import { LabError } from '../../shared/contract/errors.ts';
-import type { PictureShape } from '../../shared/domain/augment.ts';
-import { createBatchAugmenter, pictureSizeOf, type AugmenterOptions } from './augment.ts';
-import { type Ring, type RingSlot, allocateRing, controlField, slotField, slotState, tryWork, viewRing } from './augmentRing.ts';
+import { pictureSizeOf, type AugmenterOptions } from './augment.ts';
+import {
+  type Ring,
+  type RingSlot,
+  allocateRing,
+  controlField,
+  createSlotWork,
+  slotField,
+  slotState,
+  tryWork,
+  viewRing,
+} from './augmentRing.ts';
 import type { BatchSource } from './batches.ts';
 
 export interface PrefetchOptions extends AugmenterOptions {
@@ -51,19 +59,6 @@ export function createPrefetcher(source: BatchSource<Uint8Array>, options: Prefe
   };
 }
 
-/** What is done with a taken slot, on a thread or by the owner. */
-export function createSlotWork(options: {
-  readonly augmentation: Augmentation;
-  readonly shape: PictureShape;
-  readonly seed: number;
-  readonly phase: number;
-}): (slot: RingSlot) => void {
-  const augment = createBatchAugmenter(options);
-  return ({ header, samples, input, target }) => {
-    augment(input, samples.subarray(0, header[slotField.count]), header[slotField.pass] ?? 0, target);
-  };
-}
-
 class Prefetcher {
   ownBatches = 0;
   readonly #source: BatchSource<Uint8Array>;
@@ -92,7 +87,9 @@ class Prefetcher {
     this.#work = createSlotWork(options);
     for (let thread = 0; thread < threads; thread++) {
       const worker = new Worker(options.workerFile, { workerData: { memory, layout, augmentation, shape, seed, phase } });
-      worker.on('error', (error) => (this.#failure = error));
+      worker.on('error', (error: unknown) => {
+        this.#failure = error;
+      });
       // A trainer that ends must not be held up by a thread that waits for work.
       worker.unref();
     }

@@ -1,5 +1,8 @@
 // The shared memory between createPrefetcher and its threads: a ring of slots, each one batch on its way from bytes to float pixels.
 // A slot's state is changed by one side at a time: the owner makes it empty and ready, whoever takes it ready makes it taken, then done.
+import type { Augmentation } from '../../shared/contract/schema.ts';
+import type { PictureShape } from '../../shared/domain/augment.ts';
+import { createBatchAugmenter } from './augment.ts';
 import { alignUp } from './buffers.ts';
 
 // The compiler's library for Node does not describe WebAssembly; this is the part used here.
@@ -59,6 +62,19 @@ export function viewRing(memory: SharedArrayBuffer, layout: RingLayout): Ring {
     };
   });
   return { control: new Int32Array(memory, 0, 3), slots };
+}
+
+/** What is done with a taken slot, on a thread or by the owner. */
+export function createSlotWork(options: {
+  readonly augmentation: Augmentation;
+  readonly shape: PictureShape;
+  readonly seed: number;
+  readonly phase: number;
+}): (slot: RingSlot) => void {
+  const augment = createBatchAugmenter(options);
+  return ({ header, samples, input, target }) => {
+    augment(input, samples.subarray(0, header[slotField.count]), header[slotField.pass] ?? 0, target);
+  };
 }
 
 /** Takes the slot's batch if nobody else has; `work` fills its target. True when this caller did it. */

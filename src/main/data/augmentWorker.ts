@@ -3,8 +3,7 @@
 import { workerData } from 'node:worker_threads';
 import type { Augmentation } from '../../shared/contract/schema.ts';
 import type { PictureShape } from '../../shared/domain/augment.ts';
-import { createSlotWork } from './augmentPrefetch.ts';
-import { controlField, tryWork, viewRing, type RingLayout } from './augmentRing.ts';
+import { type RingLayout, controlField, createSlotWork, tryWork, viewRing } from './augmentRing.ts';
 
 export interface PrefetchThreadData {
   readonly memory: SharedArrayBuffer;

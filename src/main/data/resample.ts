@@ -93,14 +93,26 @@ function resampleColumns(pixels: Uint8Array, { rowLength, outHeight }: ColumnPas
 
 function takeNearest(pixels: Uint8Array, [height, width, channels]: PictureShape, [outHeight, outWidth]: PictureShape): Uint8Array {
   const result = new Uint8Array(outHeight * outWidth * channels);
+  const rows = nearestPositions(height, outHeight);
+  const columns = nearestPositions(width, outWidth);
   for (let y = 0; y < outHeight; y++) {
-    const row = Math.min(height - 1, Math.floor((y + 0.5) * (height / outHeight))) * width;
     for (let x = 0; x < outWidth; x++) {
-      const source = (row + Math.min(width - 1, Math.floor((x + 0.5) * (width / outWidth)))) * channels;
+      const source = ((rows[y] ?? 0) * width + (columns[x] ?? 0)) * channels;
       for (let c = 0; c < channels; c++) result[(y * outWidth + x) * channels + c] = pixels[source + c] ?? 0;
     }
   }
   return result;
+}
+
+/** Summed up step by step because Pillow does: where a centre falls between two pixels, the rounding of the sum decides. */
+function nearestPositions(inputSize: number, outputSize: number): Int32Array {
+  const positions = new Int32Array(outputSize);
+  let place = (inputSize / outputSize) * 0.5;
+  for (let position = 0; position < outputSize; position++) {
+    positions[position] = Math.min(inputSize - 1, Math.trunc(place));
+    place += inputSize / outputSize;
+  }
+  return positions;
 }
 
 function clip(value: number): number {

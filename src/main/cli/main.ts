@@ -1,0 +1,119 @@
+// Runs one command: parse, open the workspace, act, tidy up, answer the exit code. Errors become the grammar of contract/errors here and
+// nowhere else; no stack trace reaches a person.
+import { LabError, type ErrorCode } from '../../shared/contract/errors.ts';
+import { parseLine, type ParsedLine } from './arguments.ts';
+import { exitStatus, type CommandDefinition } from './command.ts';
+import { datasetCommands } from './datasetCommands.ts';
+import { doctorCommands } from './doctorCommands.ts';
+import { describeCommand, describeGroup, describeProgram } from './help.ts';
+import { historyCommands } from './historyCommands.ts';
+import { createInterrupts, type Interrupts } from './interrupts.ts';
+import { recipeCommands } from './recipeCommands.ts';
+import { createScreen, type Screen, type Streams } from './screen.ts';
+import { startCommands } from './startCommands.ts';
+import { trainingCommands } from './trainingCommands.ts';
+import { chooseWorkspace, openWorkplace, type CoreSurroundings, type Workplace } from './workplace.ts';
+
+export const commands: readonly CommandDefinition[] = [
+  ...startCommands,
+  ...doctorCommands,
+  ...datasetCommands,
+  ...recipeCommands,
+  ...trainingCommands,
+  ...historyCommands,
+];
+
+const mostTries = 20;
+
+/** Resolves with the exit code when everything the command began has ended. */
+export async function runCommandLine(line: readonly string[], surroundings: CoreSurroundings, streams: Streams): Promise<number> {
+  const screen = createScreen(streams, line.includes('--json'));
+  const interrupts = createInterrupts();
+  try {
+    const parsed = parseLine(line, commands);
+    if (parsed.command === undefined || parsed.options.isSet('help')) {
+      screen.print(describe(parsed));
+      return exitStatus.done;
+    }
+    return await act(parsed.command, parsed, screen, surroundings, interrupts);
+  } catch (error) {
+    screen.fail(error);
+    return exitCodeOf(error);
+  } finally {
+    interrupts.end();
+  }
+}
+
+function describe({ command, words }: ParsedLine): string[] {
+  if (command !== undefined) return describeCommand(command);
+  return words[0] === undefined ? describeProgram(commands) : describeGroup(words[0], commands);
+}
+
+/** An owner that is just leaving is waited for; a call that changes nothing is asked again when its connection breaks. */
+async function act(
+  command: CommandDefinition,
+  { positionals, options }: ParsedLine,
+  screen: Screen,
+  surroundings: CoreSurroundings,
+  interrupts: Interrupts,
+): Promise<number> {
+  const folder = chooseWorkspace(options.text['workspace']);
+  for (let attempt = 1; ; attempt += 1) {
+    const workplace = await openWorkplace(folder, surroundings);
+    interrupts.onSecond = () => workplace.core?.abandon();
+    try {
+      return await command.act({ positionals, options, screen, client: workplace.client, signal: interrupts.signal });
+    } catch (error) {
+      const code = error instanceof LabError ? error.code : 'internal';
+      const isLeaving = code === 'workspace_busy' || (code === 'connection_lost' && command.isRepeatable === true);
+      if (!isLeaving || workplace.core !== undefined || attempt >= mostTries) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    } finally {
+      await leave(workplace, screen, interrupts);
+    }
+  }
+}
+
+/** An owner that still trains for other commands stays until they are done. */
+async function leave({ client, core }: Workplace, screen: Screen, interrupts: Interrupts): Promise<void> {
+  if (core === undefined) {
+    client.close();
+    return;
+  }
+  const { running, queued } = core.activity();
+  const count = running.length + queued.length;
+  if (count > 0) {
+    screen.note(`This process owns the workspace and stays until ${count === 1 ? 'the run' : `${count} runs`} of other commands ended.`);
+    screen.note('Ctrl-C stops them with their work saved.');
+  }
+  await Promise.race([core.whenIdle(), interrupts.next()]);
+  await core.close();
+}
+
+const wrongUse: readonly ErrorCode[] = [
+  'bad_usage',
+  'bad_input',
+  'bad_recipe',
+  'not_found',
+  'conflict',
+  'dataset_missing',
+  'dataset_changed',
+  'unsupported',
+  'limit_exceeded',
+];
+const workspaceTrouble: readonly ErrorCode[] = [
+  'workspace_busy',
+  'workspace_damaged',
+  'workspace_newer',
+  'disk_full',
+  'disk_error',
+  'connection_lost',
+];
+const interruptions: readonly ErrorCode[] = ['cancelled', 'stopped', 'interrupted'];
+
+export function exitCodeOf(error: unknown): number {
+  const code = error instanceof LabError ? error.code : 'internal';
+  if (wrongUse.includes(code)) return exitStatus.wrongUse;
+  if (workspaceTrouble.includes(code)) return exitStatus.workspace;
+  return interruptions.includes(code) ? exitStatus.interrupted : exitStatus.failed;
+}
