@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createAugmenter } from '../src/main/data/augment.ts';
@@ -68,7 +68,8 @@ function expectSameBatch(source: BatchSource<Float32Array>, plain: BatchSource<F
   expect([...batch.samples]).toEqual([...expected.samples]);
 }
 
-describe('createPrefetcher', () => {
+// A thread starts in 0.2 s, but on a busy machine it has been seen to take 5.
+describe('createPrefetcher', { timeout: 60_000 }, () => {
   test.each([
     [0, 3],
     [1, 3],
@@ -100,16 +101,15 @@ describe('createPrefetcher', () => {
   test('the threads do the work when they are given time', async () => {
     const source = prefetch(2);
     const plain = plainSource();
-    expectSameBatch(source, plain, 0, 0);
-    expect(source.ownBatches).toBe(1);
+    let position = 0;
     await vi.waitUntil(
       () => {
         const before = source.ownBatches;
-        expectSameBatch(source, plain, 0, 1);
-        expectSameBatch(source, plain, 0, 2);
+        expectSameBatch(source, plain, Math.floor(position / 6), position % 6);
+        position += 1;
         return source.ownBatches === before;
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 50_000, interval: 20 },
     );
   });
 
@@ -129,15 +129,17 @@ describe('createPrefetcher', () => {
     const source = createPrefetcher(pictureSource(), { ...options, workerFile: missing });
     open.push(source);
     source.fill(0, 0);
-    await vi.waitFor(() => expect(() => source.fill(0, 1)).toThrow('A thread that prepares pictures failed.'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(() => source.fill(0, 1)).toThrow('A thread that prepares pictures failed.'), { timeout: 50_000 });
   });
 
   test('close ends the threads', async () => {
     const started: Worker[] = [];
-    process.on('worker', (worker) => started.push(worker));
+    const onWorker = (worker: Worker) => started.push(worker);
+    process.on('worker', onWorker);
     const source = prefetch(2);
     source.fill(0, 0);
-    await vi.waitUntil(() => started.length === 2, { timeout: 20_000 });
+    await vi.waitUntil(() => started.length === 2, { timeout: 50_000 });
+    process.off('worker', onWorker);
     const ended = started.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
     source.close();
     expect(await Promise.all(ended)).toEqual([0, 0]);

@@ -114,14 +114,6 @@ describe('the network of document 003 trains as in Keras', () => {
     it(`${one.name}: ${steps} losses and the final weights`, () => {
       const { losses, weights } = train(one, 'float32');
       const expected = read(one.losses);
-      if (process.env['TRAJECTORY'] !== undefined)
-        console.log(
-          one.name,
-          largestDeviation(losses, expected.data),
-          [0, 1, 2, 4, 9, 14, 19, 29, 39, 49]
-            .map((s) => Math.abs((losses[s] ?? 0) / (expected.data[s] ?? 1) - 1).toExponential(1))
-            .join(' '),
-        );
       expectClose({ shape: [steps], data: losses }, expected, 1e-4, 1e-6, 'losses');
       weights.forEach((weight, position) => {
         const path = index.weights[position]?.path ?? '';

@@ -2,6 +2,7 @@
 // on memory ports and on the workspace's local endpoint. Each host calls it once; it imports no electron, no TensorFlow and no decoder.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import { createClient, type Client } from '../shared/rpcClient.ts';
 import { createMemoryPair } from '../shared/rpc.ts';
 import { createServer, type Server } from '../shared/rpcServer.ts';
@@ -105,6 +106,7 @@ async function openCore(options: CoreOptions, lock: WorkspaceLock): Promise<Core
       own.close();
       clients.close();
       await endpoint.close();
+      while (datasets.isBusy()) await rest(idlePollMs);
       removeOwnerFile(folder, owner);
       closeDatabase(database);
       lock.release();
@@ -116,7 +118,11 @@ async function openCore(options: CoreOptions, lock: WorkspaceLock): Promise<Core
 async function waitUntilIdle(runs: RunService, datasets: DatasetService, clients: Server): Promise<void> {
   const isBusy = (): boolean => {
     const { running, queued } = runs.activity();
-    return running.length + queued.length > 0 || datasets.isBusy() || clients.peers().some((peer) => peer.openCalls > 0 || peer.quietMs < clientPauseMs);
+    return (
+      running.length + queued.length > 0 ||
+      datasets.isBusy() ||
+      clients.peers().some((peer) => peer.openCalls > 0 || peer.quietMs < clientPauseMs)
+    );
   };
-  while (isBusy()) await new Promise((resolve) => setTimeout(resolve, idlePollMs));
+  while (isBusy()) await rest(idlePollMs);
 }

@@ -8,6 +8,8 @@ export interface Interrupts {
   onSecond: () => void;
   /** Resolves at the next interrupt from now on that does not end the process. */
   next(): Promise<void>;
+  /** Something new waits after an orderly end, so that the next interrupt is a first one again. */
+  rearm(): void;
   end(): void;
 }
 
@@ -18,11 +20,15 @@ const echoMs = 300;
 export function createInterrupts(): Interrupts {
   const controller = new AbortController();
   let lastSignal = Number.NEGATIVE_INFINITY;
+  let isAsked = false;
   const waiting: (() => void)[] = [];
   const interrupts: Interrupts = {
     signal: controller.signal,
     onSecond: () => undefined,
     next: () => new Promise((resolve) => waiting.push(resolve)),
+    rearm: () => {
+      isAsked = false;
+    },
     end: () => {
       for (const name of signals) process.off(name, onSignal);
     },
@@ -31,10 +37,11 @@ export function createInterrupts(): Interrupts {
     const now = performance.now();
     if (now - lastSignal < echoMs) return;
     lastSignal = now;
-    if (controller.signal.aborted) {
+    if (isAsked) {
       interrupts.onSecond();
       process.exit(exitStatus.interrupted);
     }
+    isAsked = true;
     controller.abort();
     for (const resolve of waiting.splice(0)) resolve();
   };

@@ -66,7 +66,10 @@ async function act(
     } catch (error) {
       const code = error instanceof LabError ? error.code : 'internal';
       const isLeaving = code === 'workspace_busy' || (code === 'connection_lost' && command.isRepeatable === true);
-      if (!isLeaving || workplace.core !== undefined || attempt >= mostTries) throw error;
+      if (!isLeaving || workplace.core !== undefined || attempt >= mostTries) {
+        screen.fail(error);
+        return exitCodeOf(error);
+      }
       await new Promise((resolve) => setTimeout(resolve, 250));
     } finally {
       await leave(workplace, screen, interrupts);
@@ -85,6 +88,7 @@ async function leave({ client, core }: Workplace, screen: Screen, interrupts: In
   if (count > 0) {
     screen.note(`This process owns the workspace and stays until ${count === 1 ? 'the run' : `${count} runs`} of other commands ended.`);
     screen.note('Ctrl-C stops them with their work saved.');
+    interrupts.rearm();
   }
   await Promise.race([core.whenIdle(), interrupts.next()]);
   await core.close();

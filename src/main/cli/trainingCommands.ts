@@ -92,7 +92,7 @@ function readRequest(recipe: string, options: Options): RunRequest {
     datasetId: options.text['dataset'] ?? null,
     settings: (options.list['set'] ?? []).map(readSetting),
     seeds: options.text['seeds'] === undefined ? null : readSeeds(options.text['seeds']),
-    protocol: readChoice(options, 'protocol', ['document', 'sound']) ?? null,
+    protocol: readChoice(options, 'protocol', ['document', 'sound'] as const) ?? null,
     name: options.text['name'] ?? null,
   };
 }

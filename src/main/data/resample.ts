@@ -1,4 +1,4 @@
-// Resizing of packed uint8 pixels exactly as Pillow does it (src/libImaging/Resample.c, Geometry.c), which Keras uses to load pictures:
+// Resizing of packed uint8 pixels exactly as Pillow 11 does it (src/libImaging/Resample.c, Geometry.c), which Keras uses to load pictures:
 // "bilinear" is a triangle filter that widens when it shrinks, in 22-bit fixed point, rows first, rounded to bytes between the passes;
 // "nearest" takes the pixel under the centre.
 import type { PictureShape } from './storeWriter.ts';

@@ -29,6 +29,8 @@ export interface Attempt {
   readonly runId: RunId;
   /** Resolves when the run has reached its next resting state and no process is left. */
   readonly ended: Promise<void>;
+  /** True once the history knows the end; only tidying up may still go on. */
+  isOver(): boolean;
   pause(): void;
   continue(): void;
   /** Saves and ends; `ended` resolves afterwards. */
@@ -54,6 +56,7 @@ class TrainingAttempt implements Attempt {
   #child: Child | undefined;
   #isFinished = false;
   #isAbandoned = false;
+  #isOver = false;
   /** Time spent training in this attempt, without pauses. */
   #elapsedMs = 0;
   #runningSince: number | null = null;
@@ -65,6 +68,10 @@ class TrainingAttempt implements Attempt {
     this.#progress = createProgressGate((report) => surroundings.events.show({ ...report, type: 'run.progress', runId: run.runId }));
     this.#recorder = createRunRecorder(run.runId, surroundings, () => this.#seconds());
     this.ended = this.#train();
+  }
+
+  isOver(): boolean {
+    return this.#isOver;
   }
 
   pause(): void {
@@ -198,6 +205,8 @@ class TrainingAttempt implements Attempt {
   #commitEnd(draft: Parameters<EventService['commitRun']>[0] & { readonly seconds: number }): void {
     const { runs, events } = this.#around;
     const error = 'error' in draft ? draft.error : null;
+    // Set before the event is published: whoever sees it may ask at once whether anything is still training.
+    this.#isOver = true;
     events.commitRun(draft, (at) => runs.update(this.runId, { seconds: draft.seconds, endedAt: at, error, trainer: null }));
   }
 

@@ -150,7 +150,7 @@ class Datasets implements DatasetService {
 
   #unpack(datasetId: string, signal: AbortSignal): Promise<StoredDataset> {
     return this.#inTemporary(async (folder) => {
-      const resourcesFolder = join(this.#around.resourcesFolder, 'datasets');
+      const { resourcesFolder } = this.#around;
       await this.#fill({ type: 'materialize', id: datasetId, resourcesFolder, targetFolder: folder }, datasetId, signal);
       const manifest = readManifest(folder);
       return { folder: this.#settle(folder, manifest), manifest };

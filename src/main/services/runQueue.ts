@@ -47,7 +47,7 @@ export function createRunQueue(surroundings: AttemptSurroundings): RunQueue {
       return true;
     },
     findAttempt: (runId) => (current?.runId === runId ? current : undefined),
-    running: () => (current === undefined ? [] : [current.runId]),
+    running: () => (current === undefined || current.isOver() ? [] : [current.runId]),
     waiting: () => [...waiting],
     settled: async () => {
       await current?.ended.catch(() => undefined);
