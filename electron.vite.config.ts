@@ -5,7 +5,7 @@ export default defineConfig({
     build: {
       target: 'node24',
       rolldownOptions: {
-        input: { cli: 'src/main/cli.ts', trainer: 'src/main/trainer.ts' },
+        input: { cli: 'src/main/cli.ts', trainer: 'src/main/trainer.ts', importer: 'src/main/importer.ts' },
         output: { format: 'es', entryFileNames: '[name].js' },
       },
     },

@@ -16,6 +16,8 @@ const LARGEST_CSV_BYTES = 2 ** 30;
 const LARGEST_LINE = 64 * 1024;
 const LARGEST_ROWS = 2_000_000;
 const LARGEST_CLASSES = 65_535;
+/** Field counts are checked here, not by the parser, so that the header is judged first. */
+const PARSING = { info: true, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true };
 
 export interface CsvOptions {
   /** Side length of the stored pictures; null demands equal sizes. */
@@ -79,7 +81,7 @@ async function readRows(path: string): Promise<{ rows: Row[]; sha256: string }> 
   if (size > LARGEST_CSV_BYTES)
     throw csvError(path, `${path} is too large for a manifest.`, `at most ${LARGEST_CSV_BYTES} bytes`, `${size} bytes`);
   const hash = createHash('sha256');
-  const parser = parse({ bom: true, skip_empty_lines: true, trim: true, max_record_size: LARGEST_LINE, info: true });
+  const parser = parse({ bom: true, skip_empty_lines: true, trim: true, max_record_size: LARGEST_LINE, ...PARSING });
   const stream = createReadStream(path);
   stream.on('data', (chunk) => hash.update(chunk));
   stream.on('error', (error) => parser.destroy(error));
@@ -95,12 +97,7 @@ async function readRows(path: string): Promise<{ rows: Row[]; sha256: string }> 
     }
   } catch (error) {
     if (error instanceof LabError) throw error;
-    throw csvError(
-      path,
-      `${path} is not a proper CSV file.`,
-      'lines of comma-separated fields, all with as many fields as the header',
-      describe(error),
-    );
+    throw csvError(path, `${path} is not a proper CSV file.`, 'lines of comma-separated fields', describe(error));
   } finally {
     stream.destroy();
   }
@@ -109,6 +106,7 @@ async function readRows(path: string): Promise<{ rows: Row[]; sha256: string }> 
 }
 
 interface Columns {
+  readonly count: number;
   readonly path: number;
   readonly label: number;
   readonly split: number;
@@ -116,7 +114,7 @@ interface Columns {
 
 function findColumns(path: string, header: readonly string[]): Columns {
   const names = header.map((name) => name.toLowerCase());
-  const columns = { path: names.indexOf('path'), label: names.indexOf('label'), split: names.indexOf('split') };
+  const columns = { count: names.length, path: names.indexOf('path'), label: names.indexOf('label'), split: names.indexOf('split') };
   const isKnown = names.every((name) => ['path', 'label', 'split'].includes(name)) && new Set(names).size === names.length;
   if (columns.path >= 0 && columns.label >= 0 && isKnown) return columns;
   throw csvError(
@@ -128,6 +126,14 @@ function findColumns(path: string, header: readonly string[]): Columns {
 }
 
 function readRow(path: string, columns: Columns, line: number, fields: readonly string[]): Row {
+  if (fields.length !== columns.count) {
+    throw csvError(
+      path,
+      `Line ${line} of ${path} has the wrong number of fields.`,
+      `${columns.count} fields`,
+      `${fields.length}: ${fields.slice(0, 5).join(',')}`,
+    );
+  }
   const [file, label, split] = [fields[columns.path] ?? '', fields[columns.label] ?? '', (fields[columns.split] ?? 'train').toLowerCase()];
   if (file === '' || label === '') throw csvError(path, `Line ${line} of ${path} is incomplete.`, 'a path and a label', fields.join(','));
   if (split !== 'train' && split !== 'test') throw csvError(path, `Line ${line} of ${path} has an unknown split.`, 'train or test', split);

@@ -94,7 +94,7 @@ export function createRunStore(database: Database): RunStore {
   const find = database.prepare<[string], RunRow>(`SELECT ${columns} FROM runs WHERE run_id = ?`);
   const recipe = database.prepare<[string], string>('SELECT recipe FROM runs WHERE run_id = ?').pluck();
   const beginning = database
-    .prepare<[string, number], RunId>('SELECT run_id FROM runs WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY number DESC LIMIT ?2')
+    .prepare<[string, number], RunId>('SELECT run_id FROM runs WHERE instr(run_id, ?) = 1 ORDER BY number DESC LIMIT ?')
     .pluck();
   const newest = database.prepare<[], RunId>('SELECT run_id FROM runs WHERE trashed_at IS NULL ORDER BY number DESC LIMIT 1').pluck();
   const active = database.prepare<[], RunRow>(`SELECT ${columns} FROM runs WHERE state IN ('queued', 'running', 'paused') ORDER BY number`);

@@ -37,7 +37,12 @@ export function lowerSampleLosses(graph: Graph, scores: Tensor, labels: Tensor, 
   return graph.op('SoftmaxCrossEntropyWithLogits', [scores, targets(graph, labels, classes, options.labelSmoothing)]);
 }
 
-/** Keras's path for outputs that are not a softmax: normalised to sum 1, then clipped, so the gradient vanishes at the limits. */
+/**
+ * Keras's path for outputs that are not a softmax: normalised to sum 1, then clipped, so the gradient vanishes at the limits.
+ *
+ * One deviation: Keras 3.15 remembers the logits of a sigmoid output (`_keras_logits`) and takes them for those of a softmax. Here the loss
+ * is always that of the outputs.
+ */
 function crossEntropyOfProbabilities(graph: Graph, outputs: Tensor, target: Tensor): Tensor {
   const normalized = divide(graph, outputs, sumOver(graph, outputs, [1], true));
   const above = graph.op('Maximum', [

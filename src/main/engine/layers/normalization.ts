@@ -3,6 +3,7 @@
 import { add, castTo, divide, meanOver, multiply, reshape, subtract } from '../arithmetic.ts';
 import { bool, float, text, type } from '../attributes.ts';
 import type { Graph, Tensor } from '../graph.ts';
+import { outputAt } from '../ops/definition.ts';
 import type { Lowering } from './context.ts';
 
 /**
@@ -27,11 +28,11 @@ function normalizeByBatch(lowering: Lowering<'BatchNormalization'>, pictures: Te
   const { graph } = context;
   const nothing = graph.constant(new Float32Array(0), 'float32', [0]);
   const inputs = [pictures, scaleOf(lowering, channels), offsetOf(lowering, channels), nothing, nothing];
-  const [normalized, mean, variance] = graph.add('FusedBatchNormV3', inputs, fusedAttributes(config.epsilon, true));
-  if (normalized === undefined || mean === undefined || variance === undefined) return pictures;
+  const normalized = graph.op('FusedBatchNormV3', inputs, fusedAttributes(config.epsilon, true));
   if (context.isTrainable) {
-    moveAverage(lowering, 'moving_mean', mean);
-    moveAverage(lowering, 'moving_variance', multiply(graph, variance, biasCorrection(graph, pictures, channels)));
+    const variance = multiply(graph, outputAt(normalized.node, 2), biasCorrection(graph, pictures, channels));
+    moveAverage(lowering, 'moving_mean', outputAt(normalized.node, 1));
+    moveAverage(lowering, 'moving_variance', variance);
   }
   return normalized;
 }
