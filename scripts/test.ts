@@ -64,7 +64,9 @@ async function runVitest(): Promise<Count> {
     const projects = isQuick ? ['--project', 'unit'] : [];
     const parameters = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...projects, ...forVitest];
     const code = await new Promise<number>((finish) => {
-      const child = spawn(process.execPath, parameters, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+      // TensorFlow's notices would bury the results; its warnings and errors stay.
+      const environment = { TF_CPP_MIN_LOG_LEVEL: '1', ...process.env };
+      const child = spawn(process.execPath, parameters, { cwd: root, env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
       child.on('error', () => finish(1));
       child.on('close', (exitCode) => finish(exitCode ?? 1));
     });

@@ -14,6 +14,8 @@ import { findNativeProblem, locateNativeRuntime } from '../src/main/nativeRuntim
 import { createControl, type ControlledMailbox } from '../src/main/trainer/control.ts';
 import { trainRun } from '../src/main/trainer/loop.ts';
 
+const augmentWorker = new URL('../src/main/data/augmentWorker.ts', import.meta.url);
+
 export const trainCount = 150;
 export const testCount = 60;
 
@@ -121,7 +123,7 @@ export async function openSmallRun(executor: Executor, recipe: Recipe = smallRec
         reports.push(message);
         onReport(message);
       };
-      return trainRun(command, { executor, control: run.control, report });
+      return trainRun(command, { executor, control: run.control, report, augmentWorker });
     },
     readWeights: (phase) => readFileSync(join(folder, 'run', 'phases', String(phase + 1), 'weights.safetensors')),
   };

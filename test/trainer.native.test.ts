@@ -176,6 +176,20 @@ describe('policies', () => {
     });
   });
 
+  it('trains on augmented pictures, the same ones after a stop', async () => {
+    const augmentation = { rotationRange: 20, widthShiftRange: 0.1, horizontalFlip: true };
+    const recipe = smallRecipe({ phases: [{ ...phase, epochs: 3, stepsPerEpoch: 10, augmentation }] });
+    const straight = await undisturbed(recipe);
+    const plain = await undisturbed(smallRecipe({ phases: [{ ...phase, epochs: 3, stepsPerEpoch: 10 }] }));
+    expect(straight.readWeights(0).equals(plain.readWeights(0))).toBe(false);
+    const run = await openSmallRun(executor, recipe);
+    await run.train({}, (report) => {
+      if (report.type === 'epochFinished' && report.epoch === 1) run.control.receive('stop');
+    });
+    expect(await run.train({ resume: true })).toBe('finished');
+    expect(run.readWeights(0).equals(straight.readWeights(0))).toBe(true);
+  });
+
   it('balances classes and smooths labels without a word of complaint', async () => {
     const run = await undisturbed(
       smallRecipe({

@@ -5,6 +5,7 @@
  * front of each command; the program it ends in replaces this process and thus receives signals and answers directly.
  */
 import { existsSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBundle } from './bundle.ts';
@@ -105,7 +106,9 @@ function callersFolder(verb: string): string {
 
 /** Becomes another program on the same Node, so that no process stands between it and the signals. */
 function replaceProcess(parameters: string[]): void {
-  const environment = { ...process.env };
+  // Written now, because a replaced process has no end at which Node would write it.
+  flushCompileCache();
+  const { NODE_COMPILE_CACHE: _ofStageTwo, ...environment } = process.env;
   if (process.execve === undefined) throw new SetupError('This system cannot replace a process.', 'Use Linux or macOS.');
   process.execve(process.execPath, [process.execPath, '--disable-warning=ExperimentalWarning', ...parameters], environment);
 }

@@ -11,6 +11,8 @@ import { runSelfTest } from './trainer/selfTest.ts';
 import { startWatchdog } from './trainer/watchdog.ts';
 
 const control = createControl();
+const isSource = import.meta.url.endsWith('.ts');
+const augmentWorker = new URL(isSource ? './data/augmentWorker.ts' : './augmentWorker.js', import.meta.url);
 let lastSent = Promise.resolve();
 
 function report(message: Report): void {
@@ -36,7 +38,7 @@ function openExecutor(): Executor {
 async function obey(command: Command): Promise<number> {
   switch (command.type) {
     case 'train': {
-      const outcome = await trainRun(command, { executor: openExecutor(), control, report });
+      const outcome = await trainRun(command, { executor: openExecutor(), control, report, augmentWorker });
       report({ type: outcome });
       return outcome === 'finished' ? exitCodes.done : exitCodes.stopped;
     }

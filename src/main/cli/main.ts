@@ -1,6 +1,6 @@
 // Runs one command: parse, open the workspace, act, tidy up, answer the exit code. Errors become the grammar of contract/errors here and
 // nowhere else; no stack trace reaches a person.
-import { LabError, type ErrorCode } from '../../shared/contract/errors.ts';
+import { LabError, toWire, type ErrorCode } from '../../shared/contract/errors.ts';
 import { parseLine, type ParsedLine } from './arguments.ts';
 import { exitStatus, type CommandDefinition } from './command.ts';
 import { datasetCommands } from './datasetCommands.ts';
@@ -116,7 +116,7 @@ const workspaceTrouble: readonly ErrorCode[] = [
 const interruptions: readonly ErrorCode[] = ['cancelled', 'stopped', 'interrupted'];
 
 export function exitCodeOf(error: unknown): number {
-  const code = error instanceof LabError ? error.code : 'internal';
+  const { code } = toWire(error);
   if (wrongUse.includes(code)) return exitStatus.wrongUse;
   if (workspaceTrouble.includes(code)) return exitStatus.workspace;
   return interruptions.includes(code) ? exitStatus.interrupted : exitStatus.failed;

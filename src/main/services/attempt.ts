@@ -12,6 +12,7 @@ import type { ChildEnd } from './childEnd.ts';
 import type { DatasetService, StoredDataset } from './datasets.ts';
 import type { EventService } from './events.ts';
 import { describeMachine, readAvailableMemory } from './machine.ts';
+import { requireDataset } from './runDataset.ts';
 import { createProgressGate } from './progressGate.ts';
 import { endOrphan, readProcessStart } from './processes.ts';
 import { createRunRecorder, type RecorderSurroundings, type RunRecorder } from './runRecorder.ts';
@@ -119,14 +120,7 @@ class TrainingAttempt implements Attempt {
     if (this.#run.trainer !== null) await endOrphan(this.#run.trainer);
     const dataset = await datasets.open(this.#run.datasetId, this.#cancel.signal);
     this.#cancel.signal.throwIfAborted();
-    const { fingerprint } = dataset.manifest;
-    if (this.#run.datasetFingerprint !== null && this.#run.datasetFingerprint !== fingerprint) {
-      throw new LabError('dataset_changed', `The dataset ${this.#run.datasetId} is not the one this run began with.`, {
-        expected: `fingerprint ${this.#run.datasetFingerprint}`,
-        received: `fingerprint ${fingerprint}`,
-        help: 'Import the original dataset again, or start a new run.',
-      });
-    }
+    requireDataset(this.#run, dataset.manifest.fingerprint);
     return dataset;
   }
 
@@ -199,7 +193,14 @@ class TrainingAttempt implements Attempt {
   #refuse(error: unknown): void {
     const seconds = this.#seconds();
     if (this.#cancel.signal.aborted) this.#commitEnd({ type: 'run.stopped', runId: this.runId, seconds });
-    else this.#commitEnd({ type: 'run.failed', runId: this.runId, seconds, error: toWire(error) });
+    // A run that has trained before keeps its chance to be resumed.
+    else
+      this.#commitEnd({
+        type: this.#run.attempts > 0 ? 'run.interrupted' : 'run.failed',
+        runId: this.runId,
+        seconds,
+        error: toWire(error),
+      });
   }
 
   #commitEnd(draft: Parameters<EventService['commitRun']>[0] & { readonly seconds: number }): void {

@@ -8,6 +8,7 @@ import type { RunStateName } from '../../shared/contract/answers.ts';
 import type { StoredRun } from '../db/runs.ts';
 import type { AttemptSurroundings } from './attempt.ts';
 import type { RecipeService } from './recipes.ts';
+import { requireDataset } from './runDataset.ts';
 import { createRunQueue, type RunQueue } from './runQueue.ts';
 import { planRuns } from './runRequests.ts';
 import { toDetails, toEpochAnswer, toSummary } from './runViews.ts';
@@ -100,11 +101,7 @@ class Runs implements RunService {
       return { run: this.#summary(run.runId), since };
     }
     requireState(run, resumableStates, 'resumed');
-    if (datasets.find(run.datasetId) === undefined) {
-      throw new LabError('dataset_missing', `The run ${run.runId} needs the dataset ${run.datasetId}, which is not in the workspace.`, {
-        help: 'Import it again with `lab datasets import`.',
-      });
-    }
+    requireDataset(run, datasets.find(run.datasetId)?.fingerprint);
     events.commitRun({ type: 'run.queued', runId: run.runId });
     this.#queue.add(run.runId);
     return { run: this.#summary(run.runId), since };

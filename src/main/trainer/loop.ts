@@ -18,6 +18,8 @@ export interface TrainerTools {
   readonly executor: Executor;
   readonly control: Control;
   readonly report: (report: Report) => void;
+  /** File of the augmentation thread; only the entry knows where its files lie. */
+  readonly augmentWorker: URL;
 }
 
 interface Run extends TrainerTools {
@@ -30,7 +32,7 @@ interface Run extends TrainerTools {
 /** Trains all phases that are still to do; `stopped` means that the work is saved and can be resumed. */
 export async function trainRun(command: TrainCommand, tools: TrainerTools): Promise<'finished' | 'stopped'> {
   const { executor, report } = tools;
-  const data = await openRunData(command);
+  const data = await openRunData(command, tools.augmentWorker);
   try {
     const checkpoints = openCheckpoints(join(command.runFolder, 'checkpoints'), command.runId, hashPlan(command, data.store.manifest));
     const run: Run = { ...tools, command, data, checkpoints, progress: createProgressReporter(report) };

@@ -63,6 +63,7 @@ export async function openPhase(
     close() {
       session.close();
       features?.close();
+      data.close();
     },
   };
 }

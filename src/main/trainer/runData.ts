@@ -6,8 +6,8 @@ import type { Recipe } from '../../shared/contract/schema.ts';
 import type { TrainCommand } from '../../shared/contract/worker.ts';
 import { chooseSplit } from '../../shared/domain/recipe.ts';
 import { epochOrder, makeSplit, selectClasses, type SplitLists } from '../../shared/domain/split.ts';
-import { createAugmenter } from '../data/augment.ts';
-import { createBatchSource, transformBatches, type BatchSource } from '../data/batches.ts';
+import { createPrefetcher } from '../data/augmentPrefetch.ts';
+import { createBatchSource, type BatchSource } from '../data/batches.ts';
 import { deriveStore } from '../data/derive.ts';
 import { openStore, type DatasetStore } from '../data/store.ts';
 import { replaceFile } from './files.ts';
@@ -25,6 +25,8 @@ export interface PhaseData {
   readonly classCounts: readonly number[];
   /** The same order for the cached features of the training pictures. */
   readonly order: (pass: number) => Uint32Array;
+  /** Ends the augmentation threads. */
+  close(): void;
 }
 
 export interface SplitRecord {
@@ -48,7 +50,7 @@ export interface RunData {
 const evaluationBatch = 500;
 
 /** Opens the dataset (resized or recoloured once, if the recipe asks for it) and computes the split. */
-export async function openRunData(command: TrainCommand): Promise<RunData> {
+export async function openRunData(command: TrainCommand, augmentWorker: URL): Promise<RunData> {
   const { recipe } = command;
   const folder = await deriveStore({ folder: command.datasetFolder, input: recipe.input, cacheFolder: command.cacheFolder });
   const store = openStore(folder);
@@ -63,8 +65,8 @@ export async function openRunData(command: TrainCommand): Promise<RunData> {
   });
   return {
     store,
-    recordSplits: (runFolder) => recipe.phases.map((_, phase) => recordSplit(runFolder, phase, selectPhase(recipe, phase, lists, labels))),
-    openPhase: (phase) => openPhase(command, store, phase, selectPhase(recipe, phase, lists, labels)),
+    recordSplits: (runFolder) => recipe.phases.map((_, phase) => recordSplit(runFolder, phase, selectPhase(recipe, phase, lists, store))),
+    openPhase: (phase) => openPhase({ command, store, augmentWorker }, phase, selectPhase(recipe, phase, lists, store)),
     close: () => store.close(),
   };
 }
@@ -75,11 +77,13 @@ interface PhaseLists extends SplitLists {
   readonly classCount: number;
 }
 
-function selectPhase(recipe: Recipe, phase: number, lists: SplitLists, labels: Uint16Array): PhaseLists {
+function selectPhase(recipe: Recipe, phase: number, lists: SplitLists, store: DatasetStore): PhaseLists {
   const classes = recipe.phases[phase]?.classes ?? null;
-  const classCount = classes?.length ?? Math.max(recipe.dataset.classes.length, ...new Set(labels.map((label) => label + 1)));
+  const allClasses = store.manifest.classes.length;
+  const classCount = classes?.length ?? allClasses;
+  const labels = store.readLabels();
   const train = selectClasses(lists.train, labels, classes);
-  const labelMap = new Int32Array(Math.max(...new Set(labels)) + 1).fill(-1);
+  const labelMap = new Int32Array(allClasses).fill(-1);
   for (const [from, to] of train.labelMap) labelMap[from] = to;
   return {
     train: train.indices,
@@ -99,37 +103,47 @@ function recordSplit(runFolder: string, phase: number, lists: PhaseLists): Split
   return { phase, train: lists.train.length, validation: lists.validation.length, test: lists.test.length, file, sha256 };
 }
 
-function openPhase(command: TrainCommand, store: DatasetStore, phaseIndex: number, lists: PhaseLists): PhaseData {
+interface PhaseRequest {
+  readonly command: TrainCommand;
+  readonly store: DatasetStore;
+  readonly augmentWorker: URL;
+}
+
+function openPhase({ command, store, augmentWorker }: PhaseRequest, phaseIndex: number, lists: PhaseLists): PhaseData {
   const phase = command.recipe.phases[phaseIndex];
   const batchSize = phase?.batchSize ?? evaluationBatch;
   const labelMap = lists.labelMap;
   const order = (pass: number): Uint32Array => epochOrder(lists.train.length, command.seed, pass + 1, phaseIndex);
   const inOrder = (indices: Uint32Array): BatchSource<Uint8Array> | null =>
     indices.length === 0 ? null : createBatchSource({ store, indices, labelMap, batchSize: evaluationBatch });
-  const pixels = createBatchSource({
-    store,
-    indices: lists.train,
-    labelMap,
-    batchSize,
-    order,
-    stepsPerEpoch: phase?.stepsPerEpoch ?? null,
-  });
+  const stepsPerEpoch = phase?.stepsPerEpoch ?? null;
+  const pixels = createBatchSource({ store, indices: lists.train, labelMap, batchSize, order, stepsPerEpoch });
   const augmentation = phase?.augmentation ?? null;
-  const augmenter =
+  const augmented =
     augmentation === null
       ? null
-      : createAugmenter({ augmentation, shape: store.manifest.shape, batchSize, seed: command.seed, phase: phaseIndex });
+      : createPrefetcher(pixels, {
+          augmentation,
+          shape: store.manifest.shape,
+          batchSize,
+          seed: command.seed,
+          phase: phaseIndex,
+          workerFile: augmentWorker,
+          // A picture that comes twice in one epoch of a generator is another draw: passes count, not epochs.
+          passAt: (epoch, step) => Math.floor((epoch * pixels.steps + step) / Math.ceil(lists.train.length / batchSize)),
+        });
   const test = inOrder(lists.test);
   const watchesTest = chooseSplit(command.recipe, store.manifest.id).validation.type === 'testSet';
   const classCounts = Array.from({ length: lists.classCount }, () => 0);
   for (const label of lists.trainLabels) classCounts[label] = (classCounts[label] ?? 0) + 1;
   return {
     classCount: lists.classCount,
-    train: augmenter === null ? pixels : transformBatches(pixels, augmenter),
+    train: augmented ?? pixels,
     trainPlain: createBatchSource({ store, indices: lists.train, labelMap, batchSize: evaluationBatch }),
     validation: watchesTest ? test : inOrder(lists.validation),
     test,
     classCounts,
     order,
+    close: () => augmented?.close(),
   };
 }

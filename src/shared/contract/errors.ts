@@ -66,7 +66,7 @@ export class LabError extends Error {
   }
 }
 
-/** The wire form carries no stack; an unknown error becomes `internal` with its message only. */
+/** The wire form carries no stack; a file error of the system becomes a disk problem, any other `internal`. */
 export function toWire(error: unknown): WireError {
   if (error instanceof LabError) {
     return {
@@ -77,8 +77,22 @@ export function toWire(error: unknown): WireError {
       ...(error.help === undefined ? {} : { help: error.help }),
     };
   }
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  const message = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && 'code' in error ? diskProblems[String(error.code)] : undefined;
+  return cause === undefined ? { code: 'internal', message } : { ...cause, message: `A file could not be used: ${message}.` };
 }
+
+const full = { code: 'disk_full', help: 'Free some space and try again.' } as const;
+const forbidden = { code: 'disk_error', help: 'Check the rights of the folder and the disk.' } as const;
+/** What the system's own codes mean for a person. */
+const diskProblems: Readonly<Record<string, { readonly code: ErrorCode; readonly help: string }>> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EACCES: forbidden,
+  EPERM: forbidden,
+  EROFS: forbidden,
+  EIO: forbidden,
+};
 
 export function fromWire(wire: WireError): LabError {
   return new LabError(wire.code, wire.message, {
