@@ -108,7 +108,8 @@ function callersFolder(verb: string): string {
 function replaceProcess(parameters: string[]): void {
   // Written now, because a replaced process has no end at which Node would write it.
   flushCompileCache();
-  const { NODE_COMPILE_CACHE: _ofStageTwo, ...environment } = process.env;
+  const environment = { ...process.env };
+  delete environment['NODE_COMPILE_CACHE'];
   if (process.execve === undefined) throw new SetupError('This system cannot replace a process.', 'Use Linux or macOS.');
   process.execve(process.execPath, [process.execPath, '--disable-warning=ExperimentalWarning', ...parameters], environment);
 }
