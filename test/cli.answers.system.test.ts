@@ -76,7 +76,7 @@ describe('answers for programs', () => {
     expect(answer.phases[0]).toMatchObject({ total: 320 });
     expect(answer.problem?.fix).toContain('Flatten');
     expect(failing.output + failing.errors).not.toMatch(/\n\s+at /);
-    const file = join(folder, '..', `${folder.split('/').at(-1) ?? ''}.json`);
+    const file = join(makeFolder(), 'mine.json');
     writeFileSync(file, JSON.stringify({ ...recipeFile('mnist-test-1'), id: 'mine' }));
     expect((await answerOf(recipeParametersSchema, folder, 'recipes', 'params', file)).phases[0]?.total).toBe(93_322);
     writeFileSync(file, '{"version": 1,');
@@ -156,7 +156,7 @@ describe('wrong use', () => {
   test.each([
     [['rnu', 'mnist-test-1'], 'Did you mean `lab run`?'],
     [['runs', 'lst'], 'Did you mean `lab runs list`?'],
-    [['runs'], '`lab --help` lists all commands.'],
+    [['runs'], '`lab runs --help` explains them.'],
     [['run', 'mnist-test-1', '--seed', '1'], 'Did you mean --seeds?'],
     [['run', 'mnist-tset-1'], '`lab recipes list` shows all templates.'],
     [['run', './nowhere.json'], '`lab recipes list` shows all templates.'],

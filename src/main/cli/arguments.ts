@@ -128,15 +128,13 @@ function unknownOption(rawName: string, names: readonly string[]): LabError {
 function unknownCommand(positionals: readonly string[], commands: readonly CommandDefinition[]): LabError {
   const group = commands.filter(({ words }) => words.length > 1 && words[0] === positionals[0]);
   const names = (group.length > 0 ? group : commands).map(({ words }) => words.join(' '));
+  const expected = names.join(', ');
+  if (group.length > 0 && positionals.length === 1) {
+    const help = `\`lab ${positionals[0] ?? ''} --help\` explains them.`;
+    return new LabError('bad_usage', `The command ${positionals[0] ?? ''} needs a second word.`, { expected, help });
+  }
   const typed = positionals.slice(0, group.length > 0 ? 2 : 1).join(' ');
   const near = findNearest(typed, names)[0] ?? findNearest(positionals[0] ?? '', names)[0];
-  const what =
-    group.length > 0 && positionals.length === 1
-      ? `The command ${typed} needs a second word.`
-      : `There is no command ${JSON.stringify(typed)}.`;
-  return new LabError('bad_usage', what, {
-    expected: names.join(', '),
-    received: typed,
-    help: near === undefined || near === typed ? '`lab --help` lists all commands.' : `Did you mean \`lab ${near}\`?`,
-  });
+  const help = near === undefined ? '`lab --help` lists all commands.' : `Did you mean \`lab ${near}\`?`;
+  return new LabError('bad_usage', `There is no command ${JSON.stringify(typed)}.`, { expected, received: typed, help });
 }

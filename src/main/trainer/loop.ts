@@ -148,7 +148,7 @@ async function trainEpoch(
 ): Promise<TrainedEpoch> {
   const { session, train, plan } = opened;
   const rates = ratesOfEpoch(plan.phase, progress.policies, train.steps, progress.epoch + 1);
-  session.setLearningRates(rates);
+  session.setLearningRates(Float32Array.from(rates));
   if (progress.stepInEpoch === 0) session.resetMetrics();
   run.progress.startEpoch({ phase: progress.phase, epoch: progress.epoch + 1, epochs: plan.phase.epochs, steps: train.steps });
   let started = performance.now();

@@ -35,7 +35,7 @@ export function decideAfterEpoch(state: PolicyState, metrics: EpochMetrics, phas
 }
 
 /** Learning rates of each step of `epoch` (from 1). */
-export function ratesOfEpoch(phase: Phase, state: PolicyState, stepsPerEpoch: number, epoch: number): Float32Array {
+export function ratesOfEpoch(phase: Phase, state: PolicyState, stepsPerEpoch: number, epoch: number): Float64Array {
   const baseLearningRate = phase.schedule.type === 'reduceOnPlateau' ? state.plateau.learningRate : phase.optimizer.learningRate;
-  return Float32Array.from(learningRates({ schedule: phase.schedule, baseLearningRate, stepsPerEpoch, epochs: phase.epochs, epoch }));
+  return learningRates({ schedule: phase.schedule, baseLearningRate, stepsPerEpoch, epochs: phase.epochs, epoch });
 }
