@@ -18,11 +18,11 @@ export function benchFolder(): string {
   return join(cacheFolder(), 'bench');
 }
 
-/** Path of a Python with the packages of requirements.txt; throws LabError('bad_usage') when Python, venv or a package cannot be had. */
+/** Path of a Python with the packages of requirements.txt; throws LabError('unsupported') when Python, venv or a package cannot be had. */
 export async function preparePython(report: (line: string) => void): Promise<string> {
   const python = findProgram(['python3', 'python']);
   if (python === undefined) {
-    throw new LabError('bad_usage', 'Python was not found: the Keras side runs in it.', {
+    throw new LabError('unsupported', 'Python was not found: the Keras side runs in it.', {
       expected: 'python3 on the PATH',
       received: 'no such program',
       help: pythonHelp,
@@ -35,7 +35,7 @@ export async function preparePython(report: (line: string) => void): Promise<str
   const program = join(folder, 'bin', 'python');
   const stamp = join(folder, 'complete.json');
   if (existsSync(stamp) && existsSync(program)) return program;
-  report(`Keras's Python packages are installed into ${folder} (about 1.5 GB, once).`);
+  report(`Keras's Python packages are installed into ${folder} (about 1.7 GB, once).`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(dirname(folder), { recursive: true });
   const made = await runCommand(python, ['-m', 'venv', folder]);
@@ -54,7 +54,7 @@ async function readVersion(python: string): Promise<string> {
   const version = /^3\.(\d+)\.\d+$/.exec(answer.output.trim());
   const minor = Number(version?.[1]);
   if (version !== null && minor >= 11 && minor <= 13) return version[0];
-  throw new LabError('bad_usage', `${python} cannot run the Keras side.`, {
+  throw new LabError('unsupported', `${python} cannot run the Keras side.`, {
     expected: 'Python 3.11, 3.12 or 3.13',
     received: answer.output.trim().slice(0, 500),
     help: pythonHelp,
@@ -63,5 +63,5 @@ async function readVersion(python: string): Promise<string> {
 
 function refuse(answer: CommandResult, message: string, help: string): void {
   if (answer.code === 0) return;
-  throw new LabError('bad_usage', message, { received: findReason(answer.output), help });
+  throw new LabError('unsupported', message, { received: findReason(answer.output), help });
 }

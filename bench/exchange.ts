@@ -55,6 +55,9 @@ export interface KerasVariant {
 export const measuredSchema = z.strictObject({
   /** Wall time of the timed steps. */
   seconds: z.number().positive(),
+  /** Processor time of all threads during the timed steps, and of the whole process. */
+  cpuSeconds: z.number().nonnegative(),
+  processCpuSeconds: z.number().nonnegative(),
   steps: z.int().positive(),
   /** Mean losses over the pictures of the warm-up and of the timed steps. */
   warmupLoss: z.number(),

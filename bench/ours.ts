@@ -19,8 +19,9 @@ import { createProgressReporter } from '../src/main/trainer/progressReporter.ts'
 import { openRunData } from '../src/main/trainer/runData.ts';
 import { ourRequestSchema, type Measured, type OurRequest, type Prepared } from './exchange.ts';
 
-/** As much as services/attempt.ts grants on a machine with enough memory. */
-const featureCacheBytes = 2 ** 30;
+/** What services/attempt.ts grants a run at most. */
+const featureCacheBytes = 4 * 2 ** 30;
+const augmentWorker = new URL('../src/main/data/augmentWorker.ts', import.meta.url);
 
 const file = process.argv[2];
 if (file === undefined) throw new LabError('bad_usage', 'bench/ours.ts needs a request file.', { help: 'Use bench/run.ts.' });
@@ -49,11 +50,9 @@ function commandOf({ work, folder }: OurRequest): TrainCommand {
 async function prepare(wanted: OurRequest): Promise<Prepared> {
   const { work, folder } = wanted;
   const command = commandOf(wanted);
-  const data = await openRunData(command);
+  const data = await openRunData(command, augmentWorker);
   const split = data.recordSplits(command.runFolder)[work.phase];
-  const lists = z
-    .object({ train: z.array(z.int()) })
-    .parse(JSON.parse(readFileSync(join(command.runFolder, split?.file ?? ''), 'utf8')));
+  const lists = z.object({ train: z.array(z.int()) }).parse(JSON.parse(readFileSync(join(command.runFolder, split?.file ?? ''), 'utf8')));
   const phaseData = data.openPhase(work.phase);
   const positions = [0, 1].flatMap((pass) => [...phaseData.order(pass)].map((sample) => lists.train[sample] ?? 0));
   const orderFile = join(folder, 'order.bin');
@@ -81,7 +80,7 @@ async function open(surroundings: PhaseSurroundings, phase: number, weightsFile?
 
 async function measure({ work, ...rest }: OurRequest): Promise<Measured> {
   const command = commandOf({ work, ...rest });
-  const data = await openRunData(command);
+  const data = await openRunData(command, augmentWorker);
   const executor = openExecutor();
   const control = createControl();
   let features: Measured['features'] = null;
@@ -93,24 +92,26 @@ async function measure({ work, ...rest }: OurRequest): Promise<Measured> {
   const hasPartial = train.sampleCount % opened.plan.phase.batchSize > 0;
   const last = train.steps - 1;
   const warmup = Array.from({ length: Math.min(work.warmupSteps, last) }, (_, step) => step);
-  const first = await runSteps(opened, control, 0, warmup.slice(0, 1), true);
+  await runSteps(opened, control, 0, warmup.slice(0, 1), true);
   const firstStepSeconds = (Date.now() - rest.startedAt) / 1000;
   await runSteps(opened, control, 0, [...warmup.slice(1), ...(hasPartial ? [last] : [])], false);
   const warmupLoss = opened.session.readMetrics().loss;
   const timed = Array.from({ length: Math.min(work.timedSteps ?? train.steps, train.steps) }, (_, step) => step);
+  const cpuBefore = readCpuSeconds();
   const seconds = await runSteps(opened, control, 1, timed, true);
+  const cpuSeconds = readCpuSeconds() - cpuBefore;
   const { loss } = opened.session.readMetrics();
   const versions = { node: process.versions.node, tensorflow: executor.version };
   opened.close();
   data.close();
-  if (!(first > 0)) throw new LabError('internal', 'The first step took no time.');
-  return { seconds, steps: timed.length, warmupLoss, loss, firstStepSeconds, peakBytes: readPeak(), features, jitCompile: null, versions };
+  const clocks = { seconds, cpuSeconds, processCpuSeconds: readCpuSeconds(), firstStepSeconds };
+  return { ...clocks, steps: timed.length, warmupLoss, loss, peakBytes: readPeak(), features, jitCompile: null, versions };
 }
 
 /** The loop of trainer/loop.ts without pauses and checkpoints; returns wall seconds. */
 async function runSteps(opened: OpenPhase, control: Control, epoch: number, steps: readonly number[], isFresh: boolean): Promise<number> {
   const { session, train, plan } = opened;
-  session.setLearningRates(ratesOfEpoch(plan.phase, startPolicies(plan.phase), train.steps, epoch + 1));
+  session.setLearningRates(Float32Array.from(ratesOfEpoch(plan.phase, startPolicies(plan.phase), train.steps, epoch + 1)));
   if (isFresh) session.resetMetrics();
   const progress = createProgressReporter(() => undefined);
   progress.startEpoch({ phase: opened.index, epoch: epoch + 1, epochs: plan.phase.epochs, steps: train.steps });
@@ -123,6 +124,11 @@ async function runSteps(opened: OpenPhase, control: Control, epoch: number, step
     await control.breathe();
   }
   return (performance.now() - started) / 1000;
+}
+
+function readCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 function readPeak(): number {

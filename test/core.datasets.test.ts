@@ -34,8 +34,9 @@ describe('bundled datasets', () => {
     expect(first).toEqual(second);
     expect(first.perClass[0]).toEqual({ name: 'class 0', train: 8, test: 2 });
     expect(folders(lab)).toEqual(['mnist-10k']);
-    const seen = await eventsUntil(lab.client, 0, (event) => event.type === 'dataset.imported');
-    expect(seen).toHaveLength(1);
+    const { id } = await lab.client.call('datasets.import', { paths: ['/one'], name: 'cats' });
+    const seen = await eventsUntil(lab.client, 0, (event) => event.type === 'dataset.imported' && event.datasetId === id);
+    expect(seen.map((event) => 'datasetId' in event && event.datasetId)).toEqual(['mnist-10k', 'cats']);
   });
 
   test('are unpacked again when their folder is gone', async () => {

@@ -207,6 +207,8 @@ describe('a run that is disturbed', () => {
     const { client } = await openLab(makeFolder(), { ladder: { messageMs: 200, terminateMs: 100 } });
     const { runId, since } = await start(client, { at: { phase: 0, epoch: 2 }, then: 'hang' });
     await untilEpoch(client, since, 0, 1);
+    // It hangs a few milliseconds after this epoch.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await expect(client.call('runs.stop', { run: runId })).resolves.toEqual({ runId, state: 'interrupted' });
     expect((await resumeToEnd(client, runId)).at(-1)?.type).toBe('run.finished');
   });

@@ -13,6 +13,7 @@ import { createPhaseStore } from '../src/main/db/phases.ts';
 import { createRunStore, type NewRun } from '../src/main/db/runs.ts';
 import { explainSqliteError } from '../src/main/db/sqliteError.ts';
 import { lockWorkspace, placesOf, type WorkspacePlaces } from '../src/main/db/workspace.ts';
+import { createEvents } from '../src/main/services/events.ts';
 import { makeFolder, resourcesFolder } from './lab.ts';
 
 function newPlaces(): WorkspacePlaces {
@@ -142,7 +143,7 @@ describe('migrating', () => {
         throw new Error('the power went');
       },
     };
-    expect(() => open(places, [...migrations, broken])).toThrow('cannot be used');
+    expect(() => open(places, [...migrations, broken])).toThrow('the power went');
     const again = open(places);
     expect(again.pragma('user_version', { simple: true })).toBe(10);
     expect(createRunStore(again).find('run-00001')?.name).toBe('Run 1');
@@ -299,6 +300,25 @@ describe('what is stored', () => {
       { type: 'run.queued', at: event.at, runId: 'run-00001', seq: 1 },
       { type: 'run.queued', at: event.at, runId: 'run-00001', seq: 3 },
     ]);
+  });
+
+  test('an event and what it says are committed together or not at all', () => {
+    const database = open(newPlaces());
+    const runs = createRunStore(database);
+    const events = createEvents({ database, events: createEventStore(database), runs });
+    const { runId } = newRun(1);
+    const seen: string[] = [];
+    events.subscribe((event) => seen.push(event.type));
+    events.commitRun({ type: 'run.created', runId, recipeId: 'r', name: 'n', seed: 1, group: null }, () => runs.insert(newRun(1)));
+    const broken = (): void => {
+      runs.update(runId, { attempts: 5 });
+      throw new Error('the power went');
+    };
+    expect(() => events.commitRun({ type: 'run.started', runId, attempt: 1 }, broken)).toThrow('the power went');
+    expect(() => events.commitRun({ type: 'run.continued', runId })).toThrow(failsWith('conflict'));
+    expect(runs.find(runId)).toMatchObject({ state: 'queued', attempts: 0 });
+    expect(events.read(0, 10).map((event) => event.type)).toEqual(['run.created']);
+    expect(seen).toEqual(['run.created']);
   });
 
   test('no query of a history with 10,000 runs takes longer than 50 ms', () => {

@@ -111,6 +111,19 @@ describe('stopping and resuming', () => {
     expect(run.readWeights(1).equals(straight.readWeights(1))).toBe(true);
   });
 
+  it('tells the end of a phase again when the history never heard of it', async () => {
+    const straight = await undisturbed();
+    const run = await openSmallRun(executor);
+    await run.train({}, (report) => {
+      if (report.type === 'epochFinished' && report.phase === 1) run.control.receive('stop');
+    });
+    const heard = phasesOf(run.reports);
+    run.reports.length = 0;
+    expect(await run.train({ resume: true, finishedPhases: 0 })).toBe('finished');
+    expect(phasesOf(run.reports)[0]).toEqual(heard[0]);
+    expect(outcome(run)).toEqual(outcome(straight));
+  });
+
   it('pauses with the work saved and continues', async () => {
     const straight = await undisturbed();
     const run = await openSmallRun(executor);

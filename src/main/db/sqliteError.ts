@@ -1,10 +1,11 @@
 import { LabError } from '../../shared/contract/errors.ts';
 
-/** Any failure of the database as an error with a next step; `place` is the file it happened in. */
+/** A failure of the database or its files as an error with a next step; `place` is the file. Anything without a code is `internal`. */
 export function explainSqliteError(error: unknown, place: string): LabError {
   if (error instanceof LabError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const received = error instanceof Error ? error.message : String(error);
+  if (code === '') return new LabError('internal', received, { cause: error });
   const details = { received, cause: error };
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
     return new LabError('disk_full', `The disk with ${place} is full.`, { ...details, help: 'Free some space and run the command again.' });

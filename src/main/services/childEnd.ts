@@ -41,6 +41,11 @@ export function classifyEnd(facts: ChildFacts): ChildEnd {
   return { outcome: 'died', error: describeDeath(facts), stderr };
 }
 
+/** TensorFlow's greetings on standard error, which say nothing about what went wrong. */
+export function isLibraryNoise(line: string): boolean {
+  return line.trim() === '' || line.startsWith('WARNING: All log messages before absl') || /^I\d{4} \d\d:\d\d:\d\d/.test(line);
+}
+
 function describeDeath(facts: ChildFacts): LabError {
   const last = facts.stderr.slice(-5).join('\n').slice(-1500);
   const help = 'What was saved last is kept: resume the run. If it happens again, run `lab doctor`.';

@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs';
 import { fromWire, LabError } from '../../shared/contract/errors.ts';
 import { reportSchema, type Command, type Report } from '../../shared/contract/worker.ts';
-import { classifyEnd, type ChildEnd } from './childEnd.ts';
+import { classifyEnd, isLibraryNoise, type ChildEnd } from './childEnd.ts';
 
 export interface ChildPrograms {
   /** The Node that runs them. */
@@ -132,11 +132,11 @@ class SupervisedChild implements Child {
     stream.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = (lines.pop() ?? '').slice(-4000);
-      this.#stderr.push(...lines);
+      this.#stderr.push(...lines.filter((line) => !isLibraryNoise(line)));
       this.#stderr.splice(0, Math.max(0, this.#stderr.length - stderrLines));
     });
     stream.on('end', () => {
-      if (rest !== '') this.#stderr.push(rest);
+      if (!isLibraryNoise(rest)) this.#stderr.push(rest);
     });
   }
 

@@ -7,7 +7,7 @@ import type { Executor } from '../engine/executor.ts';
 import type { NamedTensor } from '../engine/safetensors.ts';
 import { openCheckpoints, type Checkpoint, type CheckpointStore, type TrainingProgress } from './checkpoint.ts';
 import type { Control } from './control.ts';
-import { finishPhase, readKeptWeights } from './phaseEnd.ts';
+import { finishPhase, readKeptWeights, retellPhase } from './phaseEnd.ts';
 import { decideAfterEpoch, ratesOfEpoch, startPolicies } from './policyState.ts';
 import { openPhase, type OpenPhase } from './openPhase.ts';
 import { createProgressReporter, type ProgressReporter } from './progressReporter.ts';
@@ -39,7 +39,9 @@ export async function trainRun(command: TrainCommand, tools: TrainerTools): Prom
     const versions = { node: process.versions.node, tensorflow: executor.version };
     report({ type: 'ready', versions, device: executor.device, build: executor.build, split: data.recordSplits(command.runFolder) });
     const saved = command.resume ? readSaved(run) : null;
-    const first = Math.max(saved?.progress.phase ?? 0, command.finishedPhases);
+    let first = command.finishedPhases;
+    // The parent may have died before it heard the end of a phase; the checkpoint that came after it shows that the phase is over.
+    while (first < (saved?.progress.phase ?? 0) && retellPhase(command.runFolder, first, report)) first += 1;
     let carried: readonly NamedTensor[] | null = first === 0 ? null : readKeptWeights(command.runFolder, first - 1);
     for (let phase = first; phase < command.recipe.phases.length; phase += 1) {
       const outcome = await trainPhase(run, phase, carried, saved?.progress.phase === phase ? saved : null);

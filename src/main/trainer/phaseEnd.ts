@@ -1,7 +1,8 @@
 // The end of a phase: keep the weights its rule chose, read the test set from exactly these, and store weights and predictions.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Report } from '../../shared/contract/worker.ts';
+import { z } from 'zod';
+import { epochReportSchema, phaseReportSchema, type PhaseReport, type Report } from '../../shared/contract/worker.ts';
 import type { Batch } from '../data/batches.ts';
 import type { HostTensor } from '../engine/executor.ts';
 import { decodeTensors, encodeTensors, type NamedTensor } from '../engine/safetensors.ts';
@@ -18,7 +19,21 @@ export interface PhaseEnd {
 }
 
 const weightsFile = (phase: number): string => `phases/${phase + 1}/weights.safetensors`;
+const storyFile = (phase: number): string => `phases/${phase + 1}/story.json`;
 const predictionsFile = (phase: number): string => `phases/${phase + 1}/predictions.safetensors`;
+
+const storySchema = z.strictObject({ epochs: z.array(epochReportSchema), report: phaseReportSchema });
+
+/** Reports a phase that ended in an earlier life of the trainer once more; false when its story is not on the disk. */
+export function retellPhase(runFolder: string, phase: number, report: (report: Report) => void): boolean {
+  const file = join(runFolder, storyFile(phase));
+  if (!existsSync(file)) return false;
+  const story = storySchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  report({ type: 'phaseStarted', phase });
+  for (const epoch of story.epochs) report(epoch);
+  report(story.report);
+  return true;
+}
 
 /** Weights that phase `phase` (from 0) kept. */
 export function readKeptWeights(runFolder: string, phase: number): NamedTensor[] {
@@ -37,7 +52,7 @@ export function finishPhase(end: PhaseEnd): readonly NamedTensor[] {
   const weights = { file: weightsFile(index), sha256: replaceFile(join(runFolder, weightsFile(index)), encodeTensors(kept)).sha256 };
   const tested = opened.test === null ? null : readTestSet(opened, runFolder);
   const seconds = progress.epochs.map((epoch) => epoch.seconds);
-  end.report({
+  const report: PhaseReport = {
     type: 'phaseFinished',
     phase: index,
     epochs: progress.epoch,
@@ -49,7 +64,10 @@ export function finishPhase(end: PhaseEnd): readonly NamedTensor[] {
     weights,
     predictions: tested?.predictions ?? null,
     confusion: tested?.confusion ?? null,
-  });
+  };
+  const story = new TextEncoder().encode(JSON.stringify({ epochs: progress.epochs, report }));
+  replaceFile(join(runFolder, storyFile(index)), [story]);
+  end.report(report);
   return kept;
 }
 
