@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 const maximumLines = (max) => ({ 'max-lines': ['error', { max, skipBlankLines: false, skipComments: false }] });
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', 'out/**', 'bench/.venv/**', 'test/fixtures/**'] },
+  { ignores: ['node_modules/**', 'out/**', 'bench/.venv/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
