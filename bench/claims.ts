@@ -98,9 +98,9 @@ function judgeFrozen(summaries: readonly RowSummary[]): Claim[] {
 }
 
 function judgeMemory(summaries: readonly RowSummary[]): Claim[] {
-  return summaries.map(({ row, peakBytes, phase }) => {
-    const share = peakBytes / phase.peakBytes;
-    const received = `${Math.round(share * 100)} % (${megabytes(peakBytes)} against ${megabytes(phase.peakBytes)} MB)`;
+  return summaries.map(({ row, peakBytes, kerasPeakBytes }) => {
+    const share = peakBytes / kerasPeakBytes;
+    const received = `${Math.round(share * 100)} % (${megabytes(peakBytes)} against ${megabytes(kerasPeakBytes)} MB)`;
     return { claim: `peak memory, ${row.name}`, required: '<= 100 %', goal: '70 %', received, verdict: share <= 1 ? 'met' : 'not met' };
   });
 }

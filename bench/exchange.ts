@@ -73,3 +73,6 @@ export const measuredSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
 });
 export type Measured = z.infer<typeof measuredSchema>;
+
+/** A Keras process that only shows how much memory one fit over the training pictures takes. */
+export const memorySchema = z.strictObject({ peakBytes: z.number().positive() });

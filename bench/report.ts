@@ -95,9 +95,9 @@ function spread(summary: Summary): string {
 }
 
 function renderRest(summaries: readonly RowSummary[]): string {
-  const lines = summaries.map(({ row, peakBytes, firstStepSeconds, phase, lossDifference, foreignShare }) => [
+  const lines = summaries.map(({ row, peakBytes, kerasPeakBytes, firstStepSeconds, phase, lossDifference, foreignShare }) => [
     row.name,
-    `${megabytes(peakBytes)} / ${megabytes(phase.peakBytes)}`,
+    `${megabytes(peakBytes)} / ${megabytes(kerasPeakBytes)}`,
     `${firstStepSeconds.toFixed(2)} / ${phase.firstStepSeconds.toFixed(2)}`,
     lossDifference === null ? 'dropout differs' : lossDifference.warmup.toExponential(1),
     lossDifference === null ? 'dropout differs' : lossDifference.timed.toExponential(1),

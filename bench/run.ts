@@ -19,7 +19,7 @@ import type { KerasVariant, Work } from './exchange.ts';
 import { describeOrigin } from './origin.ts';
 import { renderReport, type BenchResult } from './report.ts';
 import { augmentationName, rows, type Row } from './rows.ts';
-import { measureKeras, measureOurs, prepareWork, sideSettings, type Run, type SideTools } from './side.ts';
+import { measureKeras, measureKerasMemory, measureOurs, prepareWork, sideSettings, type Run, type SideTools } from './side.ts';
 import { summarizeRow, type RowResult } from './summary.ts';
 
 const resources = join(import.meta.dirname, '..', 'resources');
@@ -154,7 +154,8 @@ async function measureRow(row: Row, options: Options, tools: SideTools): Promise
     report(`${row.name}, once: Keras jit true ${describeRun(run)}`);
     keras.push({ variant, runs: [run] });
   }
-  return { row, hasDropout: prepared.hasDropout, ours, keras };
+  const kerasPeakBytes = await measureKerasMemory(work, prepared, tools);
+  return { row, hasDropout: prepared.hasDropout, ours, keras, kerasPeakBytes };
 }
 
 async function openWork(row: Row, options: Options, folder: string): Promise<Work> {

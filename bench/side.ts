@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import type { z } from 'zod';
 import { LabError } from '../src/shared/contract/errors.ts';
-import { measuredSchema, preparedSchema, type KerasVariant, type Measured, type Prepared, type Work } from './exchange.ts';
+import { measuredSchema, memorySchema, preparedSchema, type KerasVariant, type Measured, type Prepared, type Work } from './exchange.ts';
 
 export interface SideTools {
   readonly python: string;
@@ -41,8 +41,24 @@ export function measureOurs(work: Work, tools: SideTools): Promise<Run> {
 }
 
 export function measureKeras(work: Work, prepared: Prepared, variant: KerasVariant, tools: SideTools): Promise<Run> {
-  const request = { work, prepared, variant, startedAt: Date.now() };
-  return watchMachine(() => runSide(tools.python, join(import.meta.dirname, 'keras_side.py'), request, tools, measuredSchema));
+  return watchMachine(() => runKeras('speed', { work, prepared, variant }, tools, measuredSchema));
+}
+
+/** Peak bytes of a Keras process that calls fit once, without the warm-up that the clock needs. */
+export async function measureKerasMemory(work: Work, prepared: Prepared, tools: SideTools): Promise<number> {
+  const variant: KerasVariant = { jit: 'auto', scope: 'phase' };
+  return (await runKeras('memory', { work, prepared, variant }, tools, memorySchema)).peakBytes;
+}
+
+interface KerasTask {
+  readonly work: Work;
+  readonly prepared: Prepared;
+  readonly variant: KerasVariant;
+}
+
+function runKeras<Answer>(purpose: 'speed' | 'memory', task: KerasTask, tools: SideTools, schema: z.ZodType<Answer>): Promise<Answer> {
+  const request = { ...task, purpose, startedAt: Date.now() };
+  return runSide(tools.python, join(import.meta.dirname, 'keras_side.py'), request, tools, schema);
 }
 
 function runOurs<Answer>(action: 'prepare' | 'measure', work: Work, tools: SideTools, schema: z.ZodType<Answer>): Promise<Answer> {

@@ -15,6 +15,7 @@ export interface RowResult {
   /** One entry per alternation, here and in each of `keras`. */
   readonly ours: readonly Run[];
   readonly keras: readonly KerasRuns[];
+  readonly kerasPeakBytes: number;
 }
 
 export interface Comparison {
@@ -24,7 +25,6 @@ export interface Comparison {
   readonly speed: Ratio;
   /** The same for processor time, which depends less on what else runs. */
   readonly cpuRatio: number;
-  readonly peakBytes: number;
   readonly firstStepSeconds: number;
 }
 
@@ -37,6 +37,7 @@ export interface RowSummary {
   /** Keras with every layer trained; null for rows that freeze nothing. */
   readonly full: Comparison | null;
   readonly peakBytes: number;
+  readonly kerasPeakBytes: number;
   readonly firstStepSeconds: number;
   /** Ours minus Keras's mean training loss of the warm-up and of the timed steps; null where dropout draws differ. */
   readonly lossDifference: { readonly warmup: number; readonly timed: number } | null;
@@ -58,6 +59,7 @@ export function summarizeRow(result: RowResult): RowSummary {
     phase,
     full,
     peakBytes: median(ours.map((run) => run.peakBytes)),
+    kerasPeakBytes: result.kerasPeakBytes,
     firstStepSeconds: median(ours.map((run) => run.firstStepSeconds)),
     lossDifference: hasLosses ? { warmup: first.warmupLoss - peer.warmupLoss, timed: first.loss - peer.loss } : null,
     features: first?.features ?? null,
@@ -76,7 +78,6 @@ function compareWith(ours: readonly Run[], { variant, runs }: KerasRuns): Compar
     keras: summarize(runs.map(stepMilliseconds)),
     speed: compare(runs.map(stepMilliseconds), ours.map(stepMilliseconds)),
     cpuRatio: compare(runs.map(cpu), ours.map(cpu)).ratio,
-    peakBytes: median(runs.map((run) => run.peakBytes)),
     firstStepSeconds: median(runs.map((run) => run.firstStepSeconds)),
   };
 }
