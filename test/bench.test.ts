@@ -115,6 +115,7 @@ describe('summary of a row', () => {
     const fasterWithout: RowResult['keras'] = [
       { variant: { jit: 'auto', scope: 'phase' }, runs: [run(3), run(1), run(3)] },
       { variant: { jit: 'false', scope: 'phase' }, runs: [run(2), run(2), run(2)] },
+      { variant: { jit: 'true', scope: 'phase' }, runs: [run(0.1)] },
     ];
     const summary = summarizeRow(rowResult(row, 2, { ours: [run(1), run(0.5), run(1)], keras: fasterWithout }));
     expect(summary.phase.jit).toBe('false');

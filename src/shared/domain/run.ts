@@ -102,10 +102,11 @@ export function reduceRun(before: RunState | null, event: RunEvent): RunState {
 }
 
 /** The names people and other programs use for the rule that chose a phase's kept epoch. */
-export const selectionNames = { last: 'last', bestValLoss: 'best-val-loss', bestValAccuracy: 'best-val-accuracy' } as const satisfies Record<
-  Phase['keep'],
-  (typeof selectionRules)[number]
->;
+export const selectionNames = {
+  last: 'last',
+  bestValLoss: 'best-val-loss',
+  bestValAccuracy: 'best-val-accuracy',
+} as const satisfies Record<Phase['keep'], (typeof selectionRules)[number]>;
 
 export interface Spread {
   readonly mean: number | null;
