@@ -20,7 +20,7 @@ import { openRunData } from '../src/main/trainer/runData.ts';
 import { ourRequestSchema, type Measured, type OurRequest, type Prepared } from './exchange.ts';
 
 /** What services/attempt.ts grants a run at most. */
-const featureCacheBytes = 4 * 2 ** 30;
+const featureCacheBytes = 128 * 2 ** 20;
 const augmentWorker = new URL('../src/main/data/augmentWorker.ts', import.meta.url);
 
 const file = process.argv[2];

@@ -143,6 +143,7 @@ async function measureRow(row: Row, options: Options, tools: SideTools): Promise
     ours.push(mine);
     report(`${row.name} ${turn}/${options.repeats}: ours ${describeRun(mine)}`);
     for (const { variant, runs } of keras) {
+      if (isSameAsAuto(variant, keras)) continue;
       const run = await measureKeras(work, prepared, variant, tools);
       runs.push(run);
       report(`${row.name} ${turn}/${options.repeats}: Keras ${variant.scope} jit ${variant.jit} ${describeRun(run)}`);
@@ -155,7 +156,14 @@ async function measureRow(row: Row, options: Options, tools: SideTools): Promise
     keras.push({ variant, runs: [run] });
   }
   const kerasPeakBytes = await measureKerasMemory(work, prepared, tools);
-  return { row, hasDropout: prepared.hasDropout, ours, keras, kerasPeakBytes };
+  return { row, hasDropout: prepared.hasDropout, ours, keras: keras.filter(({ runs }) => runs.length > 0), kerasPeakBytes };
+}
+
+/** Where Keras resolves `auto` to no compilation, a run without jit would be the same program a second time. */
+function isSameAsAuto(variant: KerasVariant, keras: readonly { variant: KerasVariant; runs: readonly Run[] }[]): boolean {
+  if (variant.jit !== 'false') return false;
+  const auto = keras.find((other) => other.variant.jit === 'auto' && other.variant.scope === variant.scope);
+  return auto?.runs[0]?.jitCompile === false;
 }
 
 async function openWork(row: Row, options: Options, folder: string): Promise<Work> {

@@ -40,7 +40,7 @@ export interface Attempt {
   abandon(): void;
 }
 
-const largestFeatureCacheBytes = 4 * 1024 ** 3;
+const largestFeatureCacheBytes = 128 * 1024 ** 2;
 
 export function startAttempt(run: StoredRun, surroundings: AttemptSurroundings): Attempt {
   return new TrainingAttempt(run, surroundings);
