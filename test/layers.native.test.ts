@@ -32,7 +32,8 @@ const caseSchema = z.strictObject({
   weightGradients: z.record(z.string(), placeSchema).optional(),
   averages: z.record(z.string(), placeSchema).optional(),
 });
-type Case = z.infer<typeof caseSchema>;
+/** isWide: bfloat16 values, products on float32 units. */
+type Case = z.infer<typeof caseSchema> & { readonly isWide?: boolean };
 
 const { index, read } = openFixture('layers', 'layers', { cases: z.array(caseSchema) });
 const executor = openExecutor();
@@ -71,6 +72,7 @@ function openLayer(one: Case, options: Options = {}) {
     isTrainable: options.isTrainable ?? one.isFrozen !== true,
     frozenBatchNormalization: options.frozenBatchNormalization ?? 'inference',
     computeType,
+    productType: one.isWide === true ? 'float32' : computeType,
     weight: (name) => find(reads, name),
     computeWeight: (name) => castTo(graph, find(reads, name), computeType),
     variable: (name) => find(variables, name),
@@ -112,7 +114,10 @@ describe('layers equal Keras', () => {
     expect(executor.countTensors()).toBe(before);
   });
 
-  for (const one of index.cases) {
+  const cases = index.cases.flatMap((one): Case[] =>
+    one.precision === undefined ? [one] : [one, { ...one, name: `${one.name}, products in float32`, isWide: true }],
+  );
+  for (const one of cases) {
     const isRounded = one.precision === 'mixed_bfloat16';
     // bfloat16 has 8 bits: results agree to about one unit in the last place of the largest summand.
     const [relative, absolute] = isRounded ? [2e-2, 4e-2] : [1e-5, 2e-5];

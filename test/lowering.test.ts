@@ -45,6 +45,7 @@ function lower(layer: object, change: Partial<LoweringContext> = {}, withoutActi
     isTrainable: true,
     frozenBatchNormalization: 'inference',
     computeType: 'float32',
+    productType: 'float32',
     weight: (name) => graph.read(variable(name)),
     computeWeight: (name) => graph.read(variable(name)),
     variable,

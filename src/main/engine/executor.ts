@@ -25,6 +25,8 @@ export interface Session {
 }
 
 export interface Executor {
+  /** The faster of the two ways to compute mixed_bfloat16 on this device. */
+  readonly bfloat16: 'mixed_bfloat16' | 'mixed_bfloat16_wide';
   readonly version: string;
   readonly device: string;
   readonly build: 'cpu' | 'gpu';

@@ -6,6 +6,7 @@ import { bool } from './attributes.ts';
 import { lowerForward, NetworkWeights } from './forward.ts';
 import { Graph, type Tensor } from './graph.ts';
 import { lowerInputPipeline } from './inputPipeline.ts';
+import { computeTypes, type Precision } from './precision.ts';
 import { opTable } from './ops/table.ts';
 
 export interface FeatureProgram {
@@ -18,12 +19,7 @@ export interface FeatureProgram {
 }
 
 /** Builds the program for the first `prefixLength` layers, computing as the phase does (`precision`). */
-export function planFeatures(
-  network: ResolvedNetwork,
-  prefixLength: number,
-  input: InputPipeline,
-  precision: 'float32' | 'mixed_bfloat16',
-): FeatureProgram {
+export function planFeatures(network: ResolvedNetwork, prefixLength: number, input: InputPipeline, precision: Precision): FeatureProgram {
   const graph = new Graph(opTable);
   const layers = network.layers.slice(0, prefixLength);
   const specs = layers.flatMap((layer) => layer.weights);
@@ -38,7 +34,7 @@ export function planFeatures(
     weights: new NetworkWeights(graph, weights),
     trainableLayers: new Set(),
     frozenBatchNormalization: 'inference',
-    computeType: precision === 'float32' ? 'float32' : 'bfloat16',
+    ...computeTypes(precision),
     seed: 0,
     step: null,
     asLogits: false,

@@ -20,6 +20,7 @@ export interface ForwardOptions {
   readonly trainableLayers: ReadonlySet<string>;
   readonly frozenBatchNormalization: 'inference' | 'batchStatistics';
   readonly computeType: DataType;
+  readonly productType: DataType;
   readonly seed: number;
   /** int32 scalar: the number of steps done; null where nothing random may happen. */
   readonly step: Tensor | null;
@@ -122,6 +123,7 @@ function createContext(layer: ResolvedLayer, options: ForwardOptions): LoweringC
     isTrainable: options.trainableLayers.has(layer.name),
     frozenBatchNormalization: options.frozenBatchNormalization,
     computeType: options.computeType,
+    productType: options.productType,
     weight: (name) => weights.read(`${layer.name}/${name}`),
     computeWeight: (name) => weights.readAs(`${layer.name}/${name}`, options.computeType),
     variable: (name) => weights.variable(`${layer.name}/${name}`),

@@ -1,6 +1,6 @@
 // Executor over libtensorflow through the stock tfjs binding: the only file that loads the .node file.
 // Called by the trainer and by conformance tests. Environment variables that TensorFlow reads must be set before (supervisor).
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,9 +36,19 @@ export function openNativeExecutor(library: NativeLibrary): Executor {
     version: binding.TF_Version,
     device: isGpu ? 'GPU:0' : 'CPU:0',
     build: library.build,
+    bfloat16: isGpu || hasMatrixUnits() ? 'mixed_bfloat16' : 'mixed_bfloat16_wide',
     load: (graph) => openSession(binding, graph),
     countTensors: () => binding.getNumOfTensors(),
   };
+}
+
+/**
+ * AMX multiplies bfloat16 matrices; AVX512-BF16 alone does not pay: without AMX oneDNN's bfloat16 convolutions took up to 2.6 times as long
+ * as the float32 ones (docs/decisions/0009).
+ */
+function hasMatrixUnits(): boolean {
+  const file = '/proc/cpuinfo';
+  return existsSync(file) && /^flags.*\bamx_bf16\b/m.test(readFileSync(file, 'utf8'));
 }
 
 function loadBinding(path: string): Binding {

@@ -14,6 +14,7 @@ import { countCorrect, countPictures, lowerInputPipeline } from './inputPipeline
 import { lowerLoss, type LossOptions } from './losses.ts';
 import { lowerOptimizer, slotsOf } from './optimizers.ts';
 import { opTable } from './ops/table.ts';
+import { computeTypes, type Precision } from './precision.ts';
 import { regularizationLoss } from './regularizers.ts';
 import { endsInSoftmax } from './layers/lower.ts';
 
@@ -26,7 +27,7 @@ export interface PlanOptions {
   readonly source: { readonly kind: 'pixels' | 'augmented' } | { readonly kind: 'features'; readonly prefixLength: number };
   readonly optimizer: Optimizer;
   readonly loss: LossOptions;
-  readonly precision: 'float32' | 'mixed_bfloat16';
+  readonly precision: Precision;
   readonly stepsPerEpoch: number;
   /** Already mixed with the phase, so that two phases never share a stream. */
   readonly seed: number;
@@ -190,7 +191,7 @@ function forwardOptions(
     weights: values,
     trainableLayers: options.trainableLayers,
     frozenBatchNormalization: options.frozenBatchNormalization,
-    computeType: options.precision === 'float32' ? 'float32' : 'bfloat16',
+    ...computeTypes(options.precision),
     seed: options.seed,
   };
 }

@@ -40,7 +40,15 @@ export async function openPhase(
 ): Promise<OpenPhase | 'stopped'> {
   const { command, executor, report } = run;
   const data = run.data.openPhase(index);
-  const plan = planPhase(command.recipe, index, run.data.store.manifest.shape, data.classCount);
+  const plan = planPhase(command.recipe, index, {
+    pictureShape: run.data.store.manifest.shape,
+    classCount: data.classCount,
+    bfloat16: executor.bfloat16,
+  });
+  if (plan.precision === 'mixed_bfloat16_wide') {
+    const text = 'This processor has no matrix units for bfloat16: values are rounded to it, products are computed in float32.';
+    report({ type: 'log', level: 'info', text });
+  }
   report({ type: 'phaseStarted', phase: index });
   const seed = command.seed;
   const parts = { phase: index, seed, classCounts: data.classCounts };

@@ -5,7 +5,9 @@ import { resolveNetwork, selectTrainableLayers } from '../../shared/domain/netwo
 import type { ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
 import { createStream } from '../../shared/domain/rng.ts';
 import { findFrozenPrefix, type FrozenPrefix } from '../engine/frozenPrefix.ts';
+import type { Executor } from '../engine/executor.ts';
 import type { PlanOptions } from '../engine/plan.ts';
+import type { Precision } from '../engine/precision.ts';
 
 export interface PhasePlan {
   readonly phase: Phase;
@@ -13,14 +15,21 @@ export interface PhasePlan {
   readonly trainableLayers: ReadonlySet<string>;
   /** length 0 when features of this phase must not be cached. */
   readonly prefix: FrozenPrefix;
-  readonly precision: 'float32' | 'mixed_bfloat16';
+  readonly precision: Precision;
 }
 
-/** Resolves phase `index`; throws bad_recipe when the network cannot work for `classCount` classes. */
-export function planPhase(recipe: Recipe, index: number, pictureShape: readonly number[], classCount: number): PhasePlan {
+export interface PhaseFacts {
+  readonly pictureShape: readonly number[];
+  readonly classCount: number;
+  /** How this device computes mixed_bfloat16. */
+  readonly bfloat16: Executor['bfloat16'];
+}
+
+/** Resolves phase `index`; throws bad_recipe when the network cannot work for the classes. */
+export function planPhase(recipe: Recipe, index: number, facts: PhaseFacts): PhasePlan {
   const phase = recipe.phases[index];
   if (phase === undefined) throw new LabError('internal', `The recipe has no phase ${index}.`);
-  const result = resolveNetwork(recipe.network.layers, pictureShape, classCount);
+  const result = resolveNetwork(recipe.network.layers, facts.pictureShape, facts.classCount);
   if (!result.ok) {
     const { layer, message, fix } = result.problem;
     throw new LabError('bad_recipe', `The network cannot work: ${layer}: ${message}`, { help: fix });
@@ -33,12 +42,12 @@ export function planPhase(recipe: Recipe, index: number, pictureShape: readonly 
     network: result.network,
     trainableLayers,
     prefix: mayCache ? findFrozenPrefix(result.network, trainableLayers, phase.frozenBatchNormalization) : none,
-    precision: checkPrecision(phase.precision),
+    precision: choosePrecision(phase.precision, facts.bfloat16),
   };
 }
 
-function checkPrecision(precision: Phase['precision']): PhasePlan['precision'] {
-  if (precision !== 'mixed_float16') return precision;
+function choosePrecision(precision: Phase['precision'], bfloat16: Executor['bfloat16']): Precision {
+  if (precision !== 'mixed_float16') return precision === 'float32' ? precision : bfloat16;
   throw new LabError('unsupported', 'mixed_float16 needs a GPU and is not available on this device.', {
     expected: 'float32 or mixed_bfloat16',
     received: precision,

@@ -11,6 +11,8 @@ export interface LoweringContext {
   /** What a frozen BatchNormalization does in training mode; it never moves its averages. */
   readonly frozenBatchNormalization: 'inference' | 'batchStatistics';
   readonly computeType: DataType;
+  /** Type in which convolutions and matrix products compute; float32 where the device has no units for the compute type. */
+  readonly productType: DataType;
   /** The layer's weight in float32. */
   weight(name: string): Tensor;
   /** The layer's weight cast to computeType. */

@@ -1,8 +1,9 @@
 // Resolved Keras layer -> graph ops: the one dispatch over layer types. Each family has a file of its own; shapes and weights are already
 // known (domain/network), which tensor feeds what is forward.ts.
 import { LabError } from '../../../shared/contract/errors.ts';
-import type { ActivationName, Layer } from '../../../shared/contract/layers.ts';
+import type { ActivationName, Layer, LayerType } from '../../../shared/contract/layers.ts';
 import type { ResolvedLayer, ResolvedNetwork } from '../../../shared/domain/networkTypes.ts';
+import { castTo } from '../arithmetic.ts';
 import type { Tensor } from '../graph.ts';
 import type { LoweringContext, LoweringOptions } from './context.ts';
 import { lowerConv2D, lowerDepthwiseConv2D, lowerSeparableConv2D, lowerZeroPadding2D } from './convolution.ts';
@@ -21,6 +22,17 @@ export function lowerLayer(
   context: LoweringContext,
   options: LoweringOptions = {},
 ): Tensor {
+  const { graph, computeType, productType } = context;
+  if (productType === computeType || !productLayers.has(layer.config.type)) return lowerInComputeType(layer, inputs, context, options);
+  const widened = inputs.map((input) => castTo(graph, input, productType));
+  const computeWeight = (name: string): Tensor => castTo(graph, context.computeWeight(name), productType);
+  return castTo(graph, lowerInComputeType(layer, widened, { ...context, computeType: productType, computeWeight }, options), computeType);
+}
+
+/** Layers whose time goes into convolutions or matrix products. */
+const productLayers: ReadonlySet<LayerType> = new Set<LayerType>(['Conv2D', 'SeparableConv2D', 'DepthwiseConv2D', 'Dense']);
+
+function lowerInComputeType(layer: ResolvedLayer, inputs: readonly Tensor[], context: LoweringContext, options: LoweringOptions): Tensor {
   const input = inputs[0];
   if (input === undefined || inputs.length !== layer.inputs.length) {
     throw new LabError('internal', `The layer ${layer.name} got ${inputs.length} inputs.`, { expected: String(layer.inputs.length) });
