@@ -1,5 +1,6 @@
 // Runs one command: parse, open the workspace, act, tidy up, answer the exit code. Errors become the grammar of contract/errors here and
 // nowhere else; no stack trace reaches a person.
+import { setTimeout } from 'node:timers/promises';
 import { LabError, toWire, type ErrorCode } from '../../shared/contract/errors.ts';
 import { parseLine, type ParsedLine } from './arguments.ts';
 import { exitStatus, type CommandDefinition } from './command.ts';
@@ -70,12 +71,14 @@ async function act(
         screen.fail(error);
         return exitCodeOf(error);
       }
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await setTimeout(250);
     } finally {
       await leave(workplace, screen, interrupts);
     }
   }
 }
+
+const ownTrainerMs = 400;
 
 /** An owner that still trains for other commands stays until they are done. */
 async function leave({ client, core }: Workplace, screen: Screen, interrupts: Interrupts): Promise<void> {
@@ -83,6 +86,9 @@ async function leave({ client, core }: Workplace, screen: Screen, interrupts: In
     client.close();
     return;
   }
+  // The command's own trainer needs a moment to end after its last report; only what goes on longer is somebody else's.
+  const interrupted = interrupts.next();
+  await Promise.race([core.whenIdle(), setTimeout(ownTrainerMs, undefined, { ref: false }), interrupted]);
   const { running, queued } = core.activity();
   const count = running.length + queued.length;
   if (count > 0) {
@@ -90,7 +96,7 @@ async function leave({ client, core }: Workplace, screen: Screen, interrupts: In
     screen.note('Ctrl-C stops them with their work saved.');
     interrupts.rearm();
   }
-  await Promise.race([core.whenIdle(), interrupts.next()]);
+  await Promise.race([core.whenIdle(), interrupted]);
   await core.close();
 }
 
