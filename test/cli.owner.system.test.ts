@@ -60,7 +60,7 @@ describe('during a run in another terminal', () => {
     const folder = makeFolder();
     const owner = start(folder, ['run', 'mnist-test-1', ...scripted({ stepMs: 200 })]);
     await rest(1500);
-    const second = await run(folder, 'run', 'mnist-test-2', ...scripted({ stepMs: 20 }), '--json');
+    const second = await run(folder, 'run', 'mnist-test-2', ...scripted({ stepMs: 100 }), '--json');
     expect(second.code).toBe(0);
     expect(linesOf(second.output).at(-1)?.type).toBe('run.finished');
     const { code, errors } = await owner.ended;
