@@ -68,19 +68,6 @@ export async function readIdx(pairs: readonly IdxPair[], options: IdxOptions = {
   };
 }
 
-/** The first four bytes after decompression, as an unsigned big-endian number; null when the file is shorter or damaged. */
-export async function readMagic(path: string): Promise<number | null> {
-  const stream = await openBytes(path);
-  try {
-    return (await stream.read(4, 'its magic number')).readUInt32BE(0);
-  } catch (error) {
-    if (error instanceof LabError) return null;
-    throw error;
-  } finally {
-    await stream.close();
-  }
-}
-
 /** Tells pictures from labels by the magic number and train from test by the name; throws `bad_input` when pairs do not come out. */
 export async function pairIdxFiles(paths: readonly string[]): Promise<IdxPair[]> {
   const pictures: string[] = [];
