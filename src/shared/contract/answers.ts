@@ -52,7 +52,11 @@ export const datasetAnswerSchema = z.strictObject({
 });
 export type DatasetAnswer = z.infer<typeof datasetAnswerSchema>;
 
-export const datasetsAnswerSchema = z.strictObject({ datasets: z.array(datasetAnswerSchema) });
+export const datasetsAnswerSchema = z.strictObject({
+  datasets: z.array(datasetAnswerSchema),
+  /** Those that come with the program and cannot be removed. */
+  bundled: z.array(datasetIdSchema),
+});
 export const datasetImportAnswerSchema = datasetAnswerSchema.extend({
   rejected: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
 });
@@ -159,6 +163,9 @@ export const runDetailsSchema = runSummarySchema.extend({
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),
   trashedAt: z.iso.datetime().nullable(),
+  archivedAt: z.iso.datetime().nullable(),
+  tags: z.array(z.string()),
+  notes: z.string(),
   error: wireErrorSchema.nullable(),
   log: z.array(z.strictObject({ at: z.iso.datetime(), level: z.enum(['info', 'warning', 'error']), text: z.string() })),
   epochs: z.array(epochAnswerSchema).optional(),

@@ -81,6 +81,16 @@ const durable = [
   z.strictObject({ type: z.literal('run.logged'), ...inRun, level: z.enum(['info', 'warning', 'error']), text: z.string() }),
   z.strictObject({ type: z.literal('run.trashed'), ...inRun }),
   z.strictObject({ type: z.literal('run.restored'), ...inRun }),
+  z.strictObject({ type: z.literal('run.edited'), ...inRun, name: z.string(), notes: z.string(), tags: z.array(z.string()) }),
+  z.strictObject({ type: z.literal('run.archived'), ...inRun }),
+  z.strictObject({ type: z.literal('run.unarchived'), ...inRun }),
+  /** The order in which waiting runs will train. */
+  z.strictObject({ type: z.literal('queue.changed'), ...happened, queued: z.array(runIdSchema) }),
+  z.strictObject({ type: z.literal('settings.changed'), ...happened }),
+  z.strictObject({ type: z.literal('report.created'), ...happened, reportId: z.string() }),
+  z.strictObject({ type: z.literal('report.removed'), ...happened, reportId: z.string() }),
+  /** Trashed runs were deleted for good. */
+  z.strictObject({ type: z.literal('runs.purged'), ...happened, runs: z.array(runIdSchema) }),
   z.strictObject({ type: z.literal('dataset.imported'), ...happened, datasetId: datasetIdSchema }),
   z.strictObject({ type: z.literal('dataset.removed'), ...happened, datasetId: datasetIdSchema }),
 ] as const;
@@ -99,6 +109,14 @@ const volatile = [
     imagesPerSecond: z.number(),
     remainingSeconds: z.number().nullable(),
   }),
+  /** What the training process uses; `processor` is the share of all cores, 0..1. */
+  z.strictObject({
+    type: z.literal('run.resources'),
+    ...inRun,
+    processor: z.number(),
+    residentBytes: z.number(),
+    availableBytes: z.number(),
+  }),
   z.strictObject({ type: z.literal('dataset.progress'), ...happened, name: z.string(), done: z.int(), total: z.int() }),
 ] as const;
 
@@ -112,5 +130,5 @@ export type LabEvent = z.infer<typeof labEventSchema>;
 export type RunEvent = Extract<DurableEvent, { type: `run.${string}` }>;
 
 export function isVolatile(event: LabEvent): event is VolatileEvent {
-  return event.type === 'run.progress' || event.type === 'dataset.progress';
+  return event.type === 'run.progress' || event.type === 'run.resources' || event.type === 'dataset.progress';
 }

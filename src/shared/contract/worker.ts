@@ -2,6 +2,7 @@
 // The core validates reports; a child validates commands. Paths appear only here, never in contract/api.
 import { z } from 'zod';
 import { wireErrorSchema } from './errors.ts';
+import { laidOutReportSchema, layOutCommandSchema } from './reporter.ts';
 import { recipeSchema } from './schema.ts';
 
 /** Exit codes of a child process; anything else, or a signal, is a death. */
@@ -52,6 +53,35 @@ export const materializeCommandSchema = z.strictObject({
 });
 export type MaterializeCommand = z.infer<typeof materializeCommandSchema>;
 
+/** Predicts pictures of a person with the weights that a finished phase kept. */
+export const predictCommandSchema = z.strictObject({
+  type: z.literal('predict'),
+  recipe: recipeSchema,
+  phase: z.int().nonnegative(),
+  /** Of the dataset the run was trained on. */
+  dataset: z.strictObject({
+    shape: z.tuple([z.int().positive(), z.int().positive(), z.union([z.literal(1), z.literal(3)])]),
+    classCount: z.int().positive(),
+  }),
+  /** Absolute path and SHA-256. */
+  weights: z.strictObject({ path: z.string(), sha256: z.string() }),
+  /** Absolute paths. */
+  pictures: z.array(z.string()).min(1),
+  isInverted: z.boolean(),
+});
+export type PredictCommand = z.infer<typeof predictCommandSchema>;
+
+/** Times a few real steps of every phase; nothing of it is kept. */
+export const calibrateCommandSchema = z.strictObject({
+  type: z.literal('calibrate'),
+  recipe: recipeSchema,
+  datasetFolder: z.string(),
+  /** Absolute folder for resized pictures and features, removed by the core afterwards. */
+  cacheFolder: z.string(),
+  featureCacheBytes: z.int().positive(),
+});
+export type CalibrateCommand = z.infer<typeof calibrateCommandSchema>;
+
 /** Trains a tiny network for 50 steps and compares its losses with stored ones. */
 export const selfTestCommandSchema = z.strictObject({ type: z.literal('selfTest') });
 
@@ -61,6 +91,9 @@ export const commandSchema = z.discriminatedUnion('type', [
   importCommandSchema,
   materializeCommandSchema,
   selfTestCommandSchema,
+  predictCommandSchema,
+  calibrateCommandSchema,
+  layOutCommandSchema,
   controlCommandSchema,
 ]);
 export type Command = z.infer<typeof commandSchema>;
@@ -93,6 +126,38 @@ export const phaseReportSchema = z.strictObject({
   confusion: z.array(z.array(z.int())).nullable(),
 });
 export type PhaseReport = z.infer<typeof phaseReportSchema>;
+
+export const predictedReportSchema = z.strictObject({
+  type: z.literal('predicted'),
+  /** Of the pixels, [height, width, channels]. */
+  shape: z.array(z.int()).length(3),
+  /** In the order of the command; a picture that could not be read has a problem instead. */
+  pictures: z.array(
+    z.union([
+      z.strictObject({
+        probabilities: z.array(z.number()),
+        pixels: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes'),
+      }),
+      z.strictObject({ problem: z.string() }),
+    ]),
+  ),
+});
+export type PredictedReport = z.infer<typeof predictedReportSchema>;
+
+export const calibratedReportSchema = z.strictObject({
+  type: z.literal('calibrated'),
+  device: z.string(),
+  phases: z.array(
+    z.strictObject({
+      name: z.string(),
+      secondsPerStep: z.number(),
+      secondsPerEpoch: z.number(),
+      /** For all pictures of the phase; null when it does not cache. */
+      featureSeconds: z.number().nullable(),
+    }),
+  ),
+});
+export type CalibratedReport = z.infer<typeof calibratedReportSchema>;
 
 export const reportSchema = z.discriminatedUnion('type', [
   z.strictObject({
@@ -139,5 +204,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     type: z.literal('imported'),
     rejected: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
   }),
+  laidOutReportSchema,
+  predictedReportSchema,
+  calibratedReportSchema,
 ]);
 export type Report = z.infer<typeof reportSchema>;

@@ -38,6 +38,9 @@ const allowed = {
   'run.interrupted': ['queued', 'running', 'paused'],
   'run.failed': ['queued', 'running', 'paused'],
   'run.logged': ['queued', 'running', 'paused', 'stopped', 'interrupted', 'failed', 'finished'],
+  'run.edited': ['queued', 'running', 'paused', 'stopped', 'interrupted', 'failed', 'finished'],
+  'run.archived': restingStates,
+  'run.unarchived': ['queued', 'running', 'paused', 'stopped', 'interrupted', 'failed', 'finished'],
   'run.trashed': restingStates,
   'run.restored': restingStates,
 } as const satisfies Readonly<Record<RunEvent['type'], readonly RunStateName[]>>;
@@ -71,6 +74,9 @@ export function reduceRun(before: RunState | null, event: RunEvent): RunState {
     case 'run.prepared':
     case 'run.featuresComputed':
     case 'run.logged':
+    case 'run.edited':
+    case 'run.archived':
+    case 'run.unarchived':
       return run;
     case 'run.queued':
       return { ...run, state: 'queued' };
