@@ -1,55 +1,40 @@
+// Contract method -> one service call; no logic. One file per area of the contract, joined here.
 import { LabError } from '../shared/contract/errors.ts';
-import type { Handlers, Owner } from '../shared/contract/api.ts';
-import type { DatasetService } from './services/datasets.ts';
-import { checkHealth, type DoctorSurroundings } from './services/doctor.ts';
-import type { RecipeService } from './services/recipes.ts';
-import type { RunService } from './services/runs.ts';
+import type { Handlers } from '../shared/contract/api.ts';
+import { createComparisonHandlers } from './handlers/comparison.ts';
+import { createCoreHandlers, type CoreServices } from './handlers/core.ts';
+import { createDatasetsHandlers, type DatasetServices } from './handlers/datasets.ts';
+import { createFilesHandlers } from './handlers/files.ts';
+import { createRecipesHandlers, type RecipeServices } from './handlers/recipes.ts';
+import { createReportsHandlers } from './handlers/reports.ts';
+import { createResultsHandlers } from './handlers/results.ts';
+import { createRunsHandlers, type RunServices } from './handlers/runs.ts';
+import type { ComparisonService } from './services/comparison.ts';
+import type { ReportsService } from './services/reports.ts';
+import type { ResultsService } from './services/results.ts';
 
-export interface Services {
-  readonly owner: Owner;
-  readonly runs: RunService;
-  readonly datasets: DatasetService;
-  readonly recipes: RecipeService;
-  readonly doctor: DoctorSurroundings;
+export interface Services extends CoreServices, Omit<DatasetServices, 'requireOpen'>, RecipeServices, Omit<RunServices, 'requireOpen'> {
+  readonly results: ResultsService;
+  readonly comparison: ComparisonService;
+  readonly reports: ReportsService;
   /** False while the core is closing: what is asked then belongs to the next owner. */
   readonly isOpen: () => boolean;
 }
 
-/** One service call per method. */
-export function createHandlers({ owner, runs, datasets, recipes, doctor, isOpen }: Services): Handlers {
+export function createHandlers(services: Services): Handlers {
   const requireOpen = (): void => {
-    if (!isOpen()) throw new LabError('workspace_busy', 'The owner of the workspace is closing.', { help: 'Run the command again.' });
+    if (!services.isOpen()) {
+      throw new LabError('workspace_busy', 'The owner of the workspace is closing.', { help: 'Run the command again.' });
+    }
   };
   return {
-    'core.status': () => {
-      const { running, queued } = runs.activity();
-      return { owner, running: [...running], queued: [...queued] };
-    },
-    'doctor.check': ({ deep }, { signal }) => checkHealth(doctor, deep, signal),
-    'datasets.list': () => datasets.list(),
-    'datasets.show': ({ datasetId }, { signal }) => datasets.show(datasetId, signal),
-    'datasets.import': (request, { signal }) => {
-      requireOpen();
-      return datasets.import(request, signal);
-    },
-    'datasets.remove': ({ datasetId }) => datasets.remove(datasetId),
-    'recipes.list': () => recipes.list(),
-    'recipes.show': ({ id }) => recipes.show(id),
-    'recipes.parameters': ({ recipe }) => recipes.countParameters(recipe),
-    'runs.create': (request) => {
-      requireOpen();
-      return runs.create(request);
-    },
-    'runs.list': (filter) => runs.list(filter),
-    'runs.show': ({ run }) => runs.show(run),
-    'runs.epochs': ({ run, offset, limit }) => runs.epochs(run, offset, limit),
-    'runs.resume': ({ run }) => {
-      requireOpen();
-      return runs.resume(run);
-    },
-    'runs.pause': ({ run }, { signal }) => runs.pause(run, signal),
-    'runs.stop': ({ run }, { signal }) => runs.stop(run, signal),
-    'runs.delete': ({ runs: references }) => runs.trash(references),
-    'runs.restore': ({ runs: references }) => runs.restore(references),
+    ...createCoreHandlers(services),
+    ...createFilesHandlers(services.files),
+    ...createDatasetsHandlers({ ...services, requireOpen }),
+    ...createRecipesHandlers(services),
+    ...createRunsHandlers({ ...services, requireOpen }),
+    ...createResultsHandlers(services.results),
+    ...createComparisonHandlers(services.comparison),
+    ...createReportsHandlers(services.reports),
   };
 }

@@ -1,10 +1,11 @@
-// Entry of the trainer, a plain Node child process that trains one run: parses the command, wires executor, control and reports, and
-// answers with an exit code of contract/worker.ts. The parent sends commands over Node's IPC channel.
+// Entry of the trainer, a plain Node child process that trains one run, predicts or times a few steps: parses the command, wires executor,
+// control and reports, and answers with an exit code of contract/worker.ts. The parent sends commands over Node's IPC channel.
 import { commandSchema, exitCodes, type Command, type Report } from '../shared/contract/worker.ts';
 import { LabError, toWire } from '../shared/contract/errors.ts';
 import { openNativeExecutor } from './engine/native.ts';
 import type { Executor } from './engine/executor.ts';
 import { findNativeProblem, locateNativeRuntime } from './nativeRuntime.ts';
+import { calibrate } from './trainer/calibrate.ts';
 import { createControl } from './trainer/control.ts';
 import { trainRun } from './trainer/loop.ts';
 import { runSelfTest } from './trainer/selfTest.ts';
@@ -45,6 +46,15 @@ async function obey(command: Command): Promise<number> {
     case 'selfTest':
       report({ type: 'selfTest', ...runSelfTest(openExecutor()) });
       return exitCodes.done;
+    case 'predict': {
+      // Loaded here only: training needs no decoder of picture files.
+      const { predictPictures } = await import('./trainer/predict.ts');
+      report(await predictPictures(command, openExecutor()));
+      return exitCodes.done;
+    }
+    case 'calibrate':
+      report(await calibrate(command, { executor: openExecutor(), augmentWorker }));
+      return exitCodes.done;
     case 'pause':
     case 'continue':
     case 'stop':
@@ -52,6 +62,7 @@ async function obey(command: Command): Promise<number> {
       return exitCodes.done;
     case 'import':
     case 'materialize':
+    case 'layOut':
       throw new LabError('internal', `The trainer does not obey ${command.type}.`);
   }
 }

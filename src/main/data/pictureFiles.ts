@@ -104,7 +104,8 @@ async function attempt<Result>(file: PictureFile, use: (bytes: Buffer) => Promis
   }
 }
 
-async function readPictureFile(path: string): Promise<Buffer> {
+/** Throws `bad_input` for anything but a regular file of a size that pictures have. */
+export async function readPictureFile(path: string): Promise<Buffer> {
   const handle = await openRegular(path);
   try {
     const { size } = await handle.stat();

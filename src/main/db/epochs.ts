@@ -17,16 +17,31 @@ export interface LogLine {
   readonly text: string;
 }
 
+export type EpochPoint = readonly [
+  epoch: number,
+  seconds: number,
+  learningRate: number,
+  trainLoss: number,
+  trainAccuracy: number,
+  validationLoss: number | null,
+  validationAccuracy: number | null,
+];
+
 export interface EpochStore {
   /** Keeps one row per epoch: an epoch trained again after a resume replaces the old one. */
   put(runId: string, epoch: StoredEpoch): void;
   find(runId: string, phase: number, epoch: number): StoredEpoch | undefined;
+  findLast(runId: string, phase: number): StoredEpoch | undefined;
+  /** The lowest loss or highest accuracy, the first one among equals; undefined when nothing was validated. */
+  findBest(runId: string, phase: number, measure: 'validationLoss' | 'validationAccuracy'): StoredEpoch | undefined;
   /** By phase, then epoch. */
   list(runId: string, offset: number, limit: number): StoredEpoch[];
   /** Epochs stored for one phase and the training time of all of them. */
   sum(runId: string, phase: number): { readonly epochs: number; readonly seconds: number };
   /** Training time of each epoch of a phase, in order. */
   times(runId: string, phase: number): number[];
+  /** Epochs of a phase after the given one, as plain lists, which cost less than objects. */
+  listPoints(runId: string, phase: number, after: number, limit: number): EpochPoint[];
   addLog(runId: string, line: LogLine): void;
   /** The last lines, oldest first. */
   readLog(runId: string, limit: number): LogLine[];
@@ -46,6 +61,15 @@ interface EpochRow {
 export function createEpochStore(database: Database): EpochStore {
   const put = database.prepare('INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const find = database.prepare<[string, number, number], EpochRow>('SELECT * FROM epochs WHERE run_id = ? AND phase = ? AND epoch = ?');
+  const last = database.prepare<[string, number], EpochRow>(
+    'SELECT * FROM epochs WHERE run_id = ? AND phase = ? ORDER BY epoch DESC LIMIT 1',
+  );
+  const lowestLoss = database.prepare<[string, number], EpochRow>(
+    'SELECT * FROM epochs WHERE run_id = ? AND phase = ? AND validation_loss IS NOT NULL ORDER BY validation_loss, epoch LIMIT 1',
+  );
+  const highestAccuracy = database.prepare<[string, number], EpochRow>(
+    'SELECT * FROM epochs WHERE run_id = ? AND phase = ? AND validation_accuracy IS NOT NULL ORDER BY validation_accuracy DESC, epoch LIMIT 1',
+  );
   const list = database.prepare<[string, number, number], EpochRow>(
     'SELECT * FROM epochs WHERE run_id = ? ORDER BY phase, epoch LIMIT ? OFFSET ?',
   );
@@ -55,6 +79,12 @@ export function createEpochStore(database: Database): EpochStore {
   const times = database
     .prepare<[string, number], number>('SELECT seconds FROM epochs WHERE run_id = ? AND phase = ? ORDER BY epoch')
     .pluck();
+  const points = database
+    .prepare<[string, number, number, number], EpochPoint>(
+      `SELECT epoch, seconds, learning_rate, train_loss, train_accuracy, validation_loss, validation_accuracy FROM epochs
+       WHERE run_id = ? AND phase = ? AND epoch > ? ORDER BY epoch LIMIT ?`,
+    )
+    .raw();
   const addLog = database.prepare('INSERT INTO logs (run_id, at, level, text) VALUES (?, ?, ?, ?)');
   const readLog = database.prepare<[string, number], LogLine>(
     'SELECT at, level, text FROM (SELECT * FROM logs WHERE run_id = ? ORDER BY number DESC LIMIT ?) ORDER BY number',
@@ -64,16 +94,20 @@ export function createEpochStore(database: Database): EpochStore {
       const validated = [validation?.loss ?? null, validation?.accuracy ?? null];
       put.run(runId, phase, epoch, seconds, train.loss, train.accuracy, ...validated, learningRate);
     },
-    find: (runId, phase, epoch) => {
-      const row = find.get(runId, phase, epoch);
-      return row === undefined ? undefined : toEpoch(row);
-    },
+    find: (runId, phase, epoch) => toEpochOrNothing(find.get(runId, phase, epoch)),
+    findLast: (runId, phase) => toEpochOrNothing(last.get(runId, phase)),
+    findBest: (runId, phase, measure) => toEpochOrNothing((measure === 'validationLoss' ? lowestLoss : highestAccuracy).get(runId, phase)),
     list: (runId, offset, limit) => list.all(runId, limit, offset).map(toEpoch),
     sum: (runId, phase) => sum.get(runId, phase) ?? { epochs: 0, seconds: 0 },
     times: (runId, phase) => times.all(runId, phase),
+    listPoints: (runId, phase, after, limit) => points.all(runId, phase, after, limit),
     addLog: (runId, { at, level, text }) => void addLog.run(runId, at, level, text),
     readLog: (runId, limit) => readLog.all(runId, limit),
   };
+}
+
+function toEpochOrNothing(row: EpochRow | undefined): StoredEpoch | undefined {
+  return row === undefined ? undefined : toEpoch(row);
 }
 
 function toEpoch(row: EpochRow): StoredEpoch {

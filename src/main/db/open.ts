@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../shared/contract/errors.ts';
 import { createInitialSchema } from './migrations/0010-initial.ts';
+import { addRunTable } from './migrations/0020-run-table.ts';
 import { explainSqliteError } from './sqliteError.ts';
 import { hasMarker, syncFolder, writeMarker, type WorkspacePlaces } from './workspace.ts';
 
@@ -14,7 +15,10 @@ export interface Migration {
   readonly migrate: (database: Database.Database) => void;
 }
 
-export const migrations: readonly Migration[] = [{ version: 10, name: 'initial', migrate: createInitialSchema }];
+export const migrations: readonly Migration[] = [
+  { version: 10, name: 'initial', migrate: createInitialSchema },
+  { version: 20, name: 'run table', migrate: addRunTable },
+];
 
 /** "LabT" as a 32-bit number, written into every history. */
 const applicationId = 0x4c616254;

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { SplitRecord } from '../../shared/contract/events.ts';
 import type { MetricPair, PhaseReport } from '../../shared/contract/worker.ts';
+import { prepareFigures } from './runFigures.ts';
 
 export interface PlannedPhase {
   readonly name: string;
@@ -29,6 +30,7 @@ export interface PhaseStore {
   plan(runId: string, phases: readonly PlannedPhase[]): void;
   list(runId: string): StoredPhase[];
   listMany(runIds: readonly string[]): ReadonlyMap<string, StoredPhase[]>;
+  /** Call it after the epochs are stored. */
   setTimes(runId: string, phase: number, times: { epochs: number; seconds: number; secondsPerEpoch: number | null }): void;
   setFeatures(runId: string, phase: number, images: number, seconds: number): void;
   setSplit(runId: string, split: SplitRecord): void;
@@ -83,18 +85,23 @@ export function createPhaseStore(database: Database): PhaseStore {
      test_accuracy = ?, weights_file = ?, weights_sha256 = ?, predictions_file = ?, predictions_sha256 = ?, confusion = ?
      WHERE run_id = ? AND position = ?`,
   );
+  const updateFigures = prepareFigures(database);
   return {
     plan: (runId, phases) => {
       for (const [position, phase] of phases.entries()) {
         plan.run(runId, position, phase.name, phase.plannedEpochs, phase.total, phase.trainable, phase.nonTrainable);
       }
+      updateFigures(runId);
     },
     list: (runId) => list.all(runId).map(toPhase),
     listMany: (runIds) => {
       const groups = Map.groupBy(many.all(JSON.stringify(runIds)), (row) => row.run_id);
       return new Map([...groups].map(([runId, rows]) => [runId, rows.map(toPhase)]));
     },
-    setTimes: (runId, phase, { epochs, seconds, secondsPerEpoch }) => void times.run(epochs, seconds, secondsPerEpoch, runId, phase),
+    setTimes: (runId, phase, { epochs, seconds, secondsPerEpoch }) => {
+      times.run(epochs, seconds, secondsPerEpoch, runId, phase);
+      updateFigures(runId);
+    },
     setFeatures: (runId, phase, images, seconds) => void features.run(images, seconds, runId, phase),
     setSplit: (runId, { phase, train, validation, test, file, sha256 }) =>
       void split.run(train, validation, test, file, sha256, runId, phase),
@@ -104,6 +111,7 @@ export function createPhaseStore(database: Database): PhaseStore {
       const files = [weights.file, weights.sha256, predictions?.file ?? null, predictions?.sha256 ?? null];
       const confusion = report.confusion === null ? null : JSON.stringify(report.confusion);
       finish.run(...head, test?.loss ?? null, test?.accuracy ?? null, ...files, confusion, runId, report.phase);
+      updateFigures(runId);
     },
   };
 }

@@ -5,6 +5,7 @@ import type { WireError } from '../../shared/contract/errors.ts';
 import type { Versions } from '../../shared/contract/events.ts';
 import { recipeSchema, type DatasetId, type Recipe, type RunId } from '../../shared/contract/schema.ts';
 import { validate } from '../../shared/contract/validation.ts';
+import { createRecipeValues } from './recipeValues.ts';
 
 export interface NewRun {
   readonly runId: RunId;
@@ -36,6 +37,13 @@ export interface StoredRun extends Omit<NewRun, 'recipe'> {
   readonly device: string | null;
   readonly build: 'cpu' | 'gpu' | null;
   readonly trainer: { readonly pid: number; readonly started: string } | null;
+  readonly archivedAt: string | null;
+  readonly tags: readonly string[];
+  readonly notes: string;
+  /** Of the last phase that has them (db/runFigures.ts). */
+  readonly testAccuracy: number | null;
+  readonly testLoss: number | null;
+  readonly bestValidationAccuracy: number | null;
 }
 
 /** Columns that change while a run lives; fields left out keep their value. */
@@ -56,6 +64,10 @@ export interface RunChange {
   readonly device?: string;
   readonly build?: 'cpu' | 'gpu';
   readonly trainer?: { readonly pid: number; readonly started: string } | null;
+  readonly name?: string;
+  readonly tags?: readonly string[];
+  readonly notes?: string;
+  readonly archivedAt?: string | null;
 }
 
 export interface RunFilter {
@@ -71,38 +83,55 @@ export interface RunStore {
   /** Throws when the stored recipe is not readable; other runs are not affected. */
   readRecipe(runId: string): Recipe;
   update(runId: string, change: RunChange): void;
-  /** Newest first, without the trash. */
+  /** Newest first, with the archive and without the trash. */
   list(filter: RunFilter): StoredRun[];
   /** Ids that begin with the text, newest first; `last` is not known here. */
   findByBeginning(text: string, limit: number): RunId[];
   findNewest(): RunId | undefined;
   listActive(): StoredRun[];
   listByDataset(datasetId: string): RunId[];
+  /** In the order of the ids; those that do not exist are left out. */
+  findMany(runIds: readonly string[]): StoredRun[];
+  listTrashed(): { readonly runId: RunId; readonly epochs: number }[];
+  /** Deletes the run with its phases, epochs and log for good; what happened to it stays in the event stream. */
+  remove(runId: string): void;
 }
 
 type RunRow = Readonly<Record<string, string | number | null>>;
 
 const columns = `run_id, name, recipe_id, seed, group_id, protocol, dataset_id, dataset_fingerprint, state, current_phase, current_epoch,
   finished_phases, attempts, created_at, started_at, ended_at, trashed_at, seconds, error, versions, machine, device, build, trainer_pid,
-  trainer_started`;
+  trainer_started, archived_at, tags, notes, test_accuracy, test_loss, best_validation_accuracy`;
 
 export function createRunStore(database: Database): RunStore {
   const insert = database.prepare(
-    `INSERT INTO runs (run_id, name, recipe_id, recipe, seed, group_id, protocol, dataset_id, state, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)`,
+    `INSERT INTO runs (run_id, name, recipe_id, seed, group_id, protocol, dataset_id, state, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)`,
   );
   const find = database.prepare<[string], RunRow>(`SELECT ${columns} FROM runs WHERE run_id = ?`);
-  const recipe = database.prepare<[string], string>('SELECT recipe FROM runs WHERE run_id = ?').pluck();
+  const insertRecipe = database.prepare('INSERT INTO run_recipes VALUES (?, ?)');
+  const recipe = database
+    .prepare<[string], string>('SELECT recipe FROM runs JOIN run_recipes ON run_number = number WHERE run_id = ?')
+    .pluck();
+  const recipeValues = createRecipeValues(database);
   const beginning = database
     .prepare<[string, number], RunId>('SELECT run_id FROM runs WHERE instr(run_id, ?) = 1 ORDER BY number DESC LIMIT ?')
     .pluck();
   const newest = database.prepare<[], RunId>('SELECT run_id FROM runs WHERE trashed_at IS NULL ORDER BY number DESC LIMIT 1').pluck();
   const active = database.prepare<[], RunRow>(`SELECT ${columns} FROM runs WHERE state IN ('queued', 'running', 'paused') ORDER BY number`);
   const byDataset = database.prepare<[string], RunId>('SELECT run_id FROM runs WHERE dataset_id = ? ORDER BY number LIMIT 1000').pluck();
+  const many = database.prepare<[string], RunRow>(`SELECT ${columns} FROM runs WHERE run_id IN (SELECT value FROM json_each(?))`);
+  const trashed = database.prepare<[], { runId: RunId; epochs: number }>(
+    'SELECT run_id AS runId, epochs FROM runs WHERE trashed_at IS NOT NULL ORDER BY number',
+  );
+  const numberOf = database.prepare<[string], number>('SELECT number FROM runs WHERE run_id = ?').pluck();
+  const remove = database.prepare('DELETE FROM runs WHERE run_id = ?');
   return {
     insert: (run) => {
       const { runId, name, seed, group, protocol, datasetId, createdAt } = run;
-      insert.run(runId, name, run.recipe.id, JSON.stringify(run.recipe), seed, group, protocol, datasetId, createdAt);
+      const { lastInsertRowid } = insert.run(runId, name, run.recipe.id, seed, group, protocol, datasetId, createdAt);
+      insertRecipe.run(lastInsertRowid, JSON.stringify(run.recipe));
+      recipeValues.put(Number(lastInsertRowid), run.recipe);
     },
     find: (runId) => {
       const row = find.get(runId);
@@ -118,6 +147,15 @@ export function createRunStore(database: Database): RunStore {
     findNewest: () => newest.get(),
     listActive: () => active.all().map(toRun),
     listByDataset: (datasetId) => byDataset.all(datasetId),
+    findMany: (runIds) => {
+      const found = new Map(many.all(JSON.stringify(runIds)).map((row) => [row['run_id'], toRun(row)]));
+      return runIds.flatMap((runId) => found.get(runId) ?? []);
+    },
+    listTrashed: () => trashed.all(),
+    remove: (runId) => {
+      recipeValues.remove(numberOf.get(runId) ?? 0);
+      remove.run(runId);
+    },
   };
 }
 
@@ -164,6 +202,7 @@ function list(database: Database, { state, recipeId, limit, after }: RunFilter):
 function toRun(row: RunRow): StoredRun {
   const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
   const number = (name: string): number => Number(row[name]);
+  const figure = (name: string): number | null => (row[name] === null ? null : number(name));
   const json = (name: string): unknown => {
     const value = text(name);
     return value === null ? null : JSON.parse(value);
@@ -194,5 +233,11 @@ function toRun(row: RunRow): StoredRun {
     device: text('device'),
     build: text('build') as StoredRun['build'],
     trainer: typeof pid === 'number' ? { pid, started: text('trainer_started') ?? '' } : null,
+    archivedAt: text('archived_at'),
+    tags: json('tags') as string[],
+    notes: text('notes') ?? '',
+    testAccuracy: figure('test_accuracy'),
+    testLoss: figure('test_loss'),
+    bestValidationAccuracy: figure('best_validation_accuracy'),
   };
 }

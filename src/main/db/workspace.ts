@@ -18,6 +18,8 @@ export interface WorkspacePlaces {
   readonly runs: string;
   readonly cache: string;
   readonly backups: string;
+  readonly reports: string;
+  readonly settings: string;
 }
 
 export interface WorkspaceLock {
@@ -38,6 +40,8 @@ export function placesOf(folder: string): WorkspacePlaces {
     runs: join(folder, 'runs'),
     cache: join(folder, 'cache'),
     backups: join(folder, 'backups'),
+    reports: join(folder, 'reports'),
+    settings: join(folder, 'settings.json'),
   };
 }
 
@@ -49,7 +53,7 @@ export function lockWorkspace(folder: string): WorkspaceLock | undefined {
     refuseForeignFolder(places);
     const lock = holdLock(places.lock);
     if (lock === undefined) return undefined;
-    for (const place of [places.datasets, places.runs, places.cache, places.backups]) mkdirSync(place, { recursive: true });
+    for (const place of [places.datasets, places.runs, places.cache, places.backups, places.reports]) mkdirSync(place, { recursive: true });
     return { places, release: () => lock.close() };
   } catch (error) {
     throw explainSqliteError(error, folder);

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError, toWire } from '../../shared/contract/errors.ts';
+import type { Settings } from '../../shared/contract/methods/core.ts';
 import type { RunId } from '../../shared/contract/schema.ts';
 import type { Report, TrainCommand } from '../../shared/contract/worker.ts';
 import type { StoredRun } from '../db/runs.ts';
@@ -11,17 +12,20 @@ import type { WorkspacePlaces } from '../db/workspace.ts';
 import type { ChildEnd } from './childEnd.ts';
 import type { DatasetService, StoredDataset } from './datasets.ts';
 import type { EventService } from './events.ts';
-import { describeMachine, readAvailableMemory } from './machine.ts';
+import { chooseFeatureCacheBytes, describeMachine } from './machine.ts';
 import { requireDataset } from './runDataset.ts';
 import { createProgressGate } from './progressGate.ts';
+import { sampleResources } from './resources.ts';
 import { endOrphan, readProcessStart } from './processes.ts';
 import { createRunRecorder, type RecorderSurroundings, type RunRecorder } from './runRecorder.ts';
+import { trainingEnvironment, type SettingsService } from './settings.ts';
 import { startChild, type Child, type ChildPrograms } from './supervisor.ts';
 
 export interface AttemptSurroundings extends RecorderSurroundings {
   readonly places: WorkspacePlaces;
   readonly programs: ChildPrograms;
   readonly datasets: DatasetService;
+  readonly settings: Pick<SettingsService, 'show'>;
   /** Times of the stop ladder; tests shorten them. */
   readonly ladder?: { readonly messageMs: number; readonly terminateMs: number };
 }
@@ -40,8 +44,6 @@ export interface Attempt {
   abandon(): void;
 }
 
-const largestFeatureCacheBytes = 128 * 1024 ** 2;
-
 export function startAttempt(run: StoredRun, surroundings: AttemptSurroundings): Attempt {
   return new TrainingAttempt(run, surroundings);
 }
@@ -55,6 +57,7 @@ class TrainingAttempt implements Attempt {
   readonly #progress: ReturnType<typeof createProgressGate>;
   readonly #recorder: RunRecorder;
   #child: Child | undefined;
+  #stopSampling = (): void => undefined;
   #isFinished = false;
   #isAbandoned = false;
   #isOver = false;
@@ -90,6 +93,7 @@ class TrainingAttempt implements Attempt {
 
   abandon(): void {
     this.#isAbandoned = true;
+    this.#stopSampling();
     this.#child?.kill();
     const error = toWire(
       new LabError('interrupted', 'The program was ended at once.', { help: `Continue with \`lab resume ${this.runId}\`.` }),
@@ -107,6 +111,7 @@ class TrainingAttempt implements Attempt {
       if (this.#cancel.signal.aborted) void child.stop();
       const end = await child.ended;
       this.#progress.close();
+      this.#stopSampling();
       if (!this.#hasBeenAbandoned()) this.#conclude(end);
     } catch (error) {
       if (!this.#hasBeenAbandoned()) this.#refuse(error);
@@ -127,6 +132,7 @@ class TrainingAttempt implements Attempt {
   #start(dataset: StoredDataset): Child {
     const { places, programs, runs, events, ladder } = this.#around;
     const { runId, finishedPhases, attempts } = this.#run;
+    const settings = this.#readSettings();
     const runFolder = join(places.runs, runId);
     mkdirSync(runFolder, { recursive: true });
     mkdirSync(this.#cacheFolder(), { recursive: true });
@@ -140,7 +146,7 @@ class TrainingAttempt implements Attempt {
       seed: this.#run.seed,
       resume: attempts > 0,
       finishedPhases,
-      featureCacheBytes: Math.max(2 ** 20, Math.min(largestFeatureCacheBytes, Math.floor(readAvailableMemory() / 4))),
+      featureCacheBytes: settings.featureCacheBytes ?? chooseFeatureCacheBytes(),
     };
     this.#runningSince = performance.now();
     const child = startChild({
@@ -149,9 +155,11 @@ class TrainingAttempt implements Attempt {
       command,
       onReport: (report) => this.#receive(report),
       onSilence: (seconds) => this.#recorder.log('warning', `The training process has said nothing for ${Math.round(seconds)} seconds.`),
+      environment: trainingEnvironment(settings),
       ...(ladder === undefined ? {} : { ladder }),
     });
     this.#child = child;
+    this.#stopSampling = sampleResources(child.pid, (sample) => events.show({ type: 'run.resources', runId, ...sample }));
     events.commitRun({ type: 'run.started', runId, attempt: attempts + 1 }, (at) =>
       runs.update(runId, {
         attempts: attempts + 1,
@@ -164,6 +172,16 @@ class TrainingAttempt implements Attempt {
       }),
     );
     return child;
+  }
+
+  /** A damaged file costs no run: it trains as if nothing had been set, and says so. */
+  #readSettings(): Settings {
+    try {
+      return this.#around.settings.show();
+    } catch (error) {
+      this.#recorder.log('warning', `The settings were not used. ${toWire(error).message}`);
+      return { threads: null, featureCacheBytes: null };
+    }
   }
 
   #receive(report: Report): void {

@@ -66,8 +66,10 @@ class Datasets implements DatasetService {
   list(): Answer<'datasets.list'> {
     const stored = this.#around.datasets.list();
     const known = new Set<string>(stored.map((manifest) => manifest.id));
-    const bundled = this.#bundled().filter((dataset) => !known.has(dataset.id));
-    return { datasets: [...bundled, ...stored.map(toAnswer)].sort((a, b) => a.id.localeCompare(b.id)) };
+    const bundled = this.#bundled();
+    const packed = bundled.filter((dataset) => !known.has(dataset.id));
+    const datasets = [...packed, ...stored.map(toAnswer)].sort((a, b) => a.id.localeCompare(b.id));
+    return { datasets, bundled: bundled.map(({ id }) => id) };
   }
 
   find(datasetId: string): DatasetAnswer | undefined {
@@ -138,7 +140,7 @@ class Datasets implements DatasetService {
     }
     const folder = join(places.datasets, datasetId);
     const leaving = this.#temporaryFolder();
-    events.commitDataset({ type: 'dataset.removed', datasetId: manifest.id }, () => datasets.remove(datasetId));
+    events.commitLab({ type: 'dataset.removed', datasetId: manifest.id }, () => datasets.remove(datasetId));
     if (existsSync(folder)) renameSync(folder, leaving);
     await rm(leaving, { recursive: true, force: true });
     return { removed: manifest.id, usedBy: runs.listByDataset(datasetId) };
@@ -196,7 +198,7 @@ class Datasets implements DatasetService {
     rmSync(folder, { recursive: true, force: true });
     renameSync(temporary, folder);
     syncFolder(places.datasets);
-    events.commitDataset({ type: 'dataset.imported', datasetId: manifest.id }, () => datasets.put(manifest));
+    events.commitLab({ type: 'dataset.imported', datasetId: manifest.id }, () => datasets.put(manifest));
     return folder;
   }
 

@@ -10,12 +10,13 @@ import { explainSqliteError } from '../db/sqliteError.ts';
 type Draft<Event> = Event extends LabEvent ? Omit<Event, 'seq' | 'at'> : never;
 export type RunDraft = Draft<RunEvent>;
 export type VolatileDraft = Draft<VolatileEvent>;
-export type DatasetDraft = Draft<Extract<DurableEvent, { type: `dataset.${string}` }>>;
+/** Events of the lab that belong to no run. */
+export type LabDraft = Draft<Exclude<DurableEvent, RunEvent>>;
 
 export interface EventService {
   /** Throws `conflict` for an event that cannot follow and commits nothing; `write` runs inside the transaction. */
   commitRun(draft: RunDraft, write?: (at: string) => void): DurableEvent;
-  commitDataset(draft: DatasetDraft, write?: () => void): DurableEvent;
+  commitLab(draft: LabDraft, write?: () => void): DurableEvent;
   /** Shows something that is never stored. */
   show(draft: VolatileDraft): void;
   read(since: number, limit: number): readonly DurableEvent[];
@@ -34,7 +35,7 @@ export function createEvents({ database, events, runs }: Stores): EventService {
   const publish = (event: LabEvent): void => {
     for (const listener of [...listeners]) listener(event);
   };
-  const append = (draft: RunDraft | DatasetDraft, at: string): DurableEvent => {
+  const append = (draft: RunDraft | LabDraft, at: string): DurableEvent => {
     const { type, ...rest } = draft;
     const { runId = null, ...body } = rest as { runId?: string } & Record<string, unknown>;
     const seq = events.append({ type, at, runId, body });
@@ -66,7 +67,7 @@ export function createEvents({ database, events, runs }: Stores): EventService {
         if (before !== undefined) write?.(at);
         return append(draft, at);
       }),
-    commitDataset: (draft, write) =>
+    commitLab: (draft, write) =>
       commit(() => {
         write?.();
         return append(draft, new Date().toISOString());

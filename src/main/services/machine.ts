@@ -26,6 +26,13 @@ export function readAvailableMemory(): number {
   }
 }
 
+const largestFeatureCacheBytes = 128 * 1024 ** 2;
+
+/** How many bytes of features a trainer may hold in memory now. */
+export function chooseFeatureCacheBytes(): number {
+  return Math.max(2 ** 20, Math.min(largestFeatureCacheBytes, Math.floor(readAvailableMemory() / 4)));
+}
+
 export async function measureDisk(folder: string): Promise<{ folder: string; totalBytes: number; freeBytes: number }> {
   const { bsize, blocks, bavail } = await statfs(folder);
   return { folder, totalBytes: bsize * blocks, freeBytes: bsize * bavail };

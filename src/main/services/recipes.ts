@@ -1,7 +1,8 @@
 // The templates that come with the program and recipes from files: reading, showing, counting. What a recipe means is domain/recipe.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Answer, RecipeSource } from '../../shared/contract/api.ts';
+import type { Answer } from '../../shared/contract/api.ts';
+import type { RecipeSource } from '../../shared/contract/methods/recipes.ts';
 import type { RecipeParameters } from '../../shared/contract/answers.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import type { Recipe } from '../../shared/contract/schema.ts';

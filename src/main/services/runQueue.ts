@@ -8,6 +8,8 @@ export interface RunQueue {
   add(runId: RunId): void;
   /** True when the run was waiting. */
   remove(runId: RunId): boolean;
+  /** Puts a waiting run before another waiting one, or at the end; false when one of them does not wait. */
+  move(runId: RunId, before: RunId | null): boolean;
   findAttempt(runId: RunId): Attempt | undefined;
   running(): readonly RunId[];
   waiting(): readonly RunId[];
@@ -44,6 +46,13 @@ export function createRunQueue(surroundings: AttemptSurroundings): RunQueue {
       const position = waiting.indexOf(runId);
       if (position === -1) return false;
       waiting.splice(position, 1);
+      return true;
+    },
+    move: (runId, before) => {
+      if (!waiting.includes(runId) || (before !== null && !waiting.includes(before))) return false;
+      if (runId === before) return true;
+      waiting.splice(waiting.indexOf(runId), 1);
+      waiting.splice(before === null ? waiting.length : waiting.indexOf(before), 0, runId);
       return true;
     },
     findAttempt: (runId) => (current?.runId === runId ? current : undefined),

@@ -2,7 +2,7 @@
 import { LabError } from '../../shared/contract/errors.ts';
 import type { Versions } from '../../shared/contract/events.ts';
 import type { RunId } from '../../shared/contract/schema.ts';
-import type { EpochReport, Report } from '../../shared/contract/worker.ts';
+import type { EpochReport, PhaseReport, Report } from '../../shared/contract/worker.ts';
 import type { EpochStore, StoredEpoch } from '../db/epochs.ts';
 import type { PhaseStore } from '../db/phases.ts';
 import type { RunStore } from '../db/runs.ts';
@@ -59,12 +59,9 @@ export function createRunRecorder(runId: RunId, surroundings: RecorderSurroundin
         case 'epochFinished':
           recordEpoch(runId, surroundings, toStored(report), seconds());
           return;
-        case 'phaseFinished': {
-          const { phase, epochs: count, seconds: time, secondsPerEpoch, stoppedBy, best, test } = report;
-          const result = { phase, epochs: count, seconds: time, secondsPerEpoch, stoppedBy, best, test };
-          events.commitRun({ type: 'run.phaseFinished', runId, ...result }, () => phases.finish(runId, report));
+        case 'phaseFinished':
+          recordPhase(runId, surroundings, report);
           return;
-        }
         case 'paused':
           events.commitRun({ type: 'run.paused', runId }, () => runs.update(runId, { seconds: seconds() }));
           return;
@@ -79,10 +76,19 @@ export function createRunRecorder(runId: RunId, surroundings: RecorderSurroundin
         case 'selfTest':
         case 'importProgress':
         case 'imported':
+        case 'predicted':
+        case 'calibrated':
+        case 'laidOut':
           throw new LabError('internal', `The trainer reported ${report.type}, which does not belong to training.`);
       }
     },
   };
+}
+
+function recordPhase(runId: RunId, { phases, events }: RecorderSurroundings, report: PhaseReport): void {
+  const { phase, epochs, seconds, secondsPerEpoch, stoppedBy, best, test } = report;
+  const result = { phase, epochs, seconds, secondsPerEpoch, stoppedBy, best, test };
+  events.commitRun({ type: 'run.phaseFinished', runId, ...result }, () => phases.finish(runId, report));
 }
 
 /** An epoch that is known already, reported again after a resume, is not news. */

@@ -1,7 +1,7 @@
 // From what a person asked for to runs that can be queued: recipe, settings, dataset and counts are settled and checked before anything
 // is written, so that a recipe that cannot work never becomes a run.
 import { randomInt } from 'node:crypto';
-import type { RunRequest } from '../../shared/contract/api.ts';
+import type { RunRequest } from '../../shared/contract/methods/runs.ts';
 import type { DatasetAnswer } from '../../shared/contract/answers.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import type { Recipe, RunId } from '../../shared/contract/schema.ts';
@@ -53,7 +53,8 @@ function chooseProtocol(recipe: Recipe, protocol: RunRequest['protocol']): Recip
   return protocol === null ? recipe : { ...recipe, protocol };
 }
 
-function chooseDataset(recipe: Recipe, wanted: string | null, datasets: DatasetService): DatasetAnswer {
+/** The dataset a run would use: the wanted one, else the recipe's own, else its fallback; throws `not_found` or `dataset_missing`. */
+export function chooseDataset(recipe: Recipe, wanted: string | null, datasets: DatasetService): DatasetAnswer {
   if (wanted !== null) {
     const dataset = datasets.find(wanted);
     if (dataset !== undefined) return dataset;
@@ -68,7 +69,7 @@ function chooseDataset(recipe: Recipe, wanted: string | null, datasets: DatasetS
 }
 
 /** A recipe on another dataset than its own says so, which makes it complete again. */
-function withDataset(recipe: Recipe, dataset: DatasetAnswer): Recipe {
+export function withDataset(recipe: Recipe, dataset: DatasetAnswer): Recipe {
   if (dataset.id === recipe.dataset.id || dataset.id === recipe.dataset.fallback?.id) return recipe;
   const [height = 1, width = 1, channels = 1] = dataset.shape;
   const shape: Recipe['dataset']['shape'] = [height, width, channels === 3 ? 3 : 1];

@@ -46,6 +46,9 @@ export function toDetails({ run, recipe, phases, log, isDatasetPresent }: RunPar
     startedAt: run.startedAt,
     endedAt: run.endedAt,
     trashedAt: run.trashedAt,
+    archivedAt: run.archivedAt,
+    tags: [...run.tags],
+    notes: run.notes,
     error: run.error,
     log: [...log],
   };

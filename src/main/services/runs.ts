@@ -1,7 +1,8 @@
 // The runs of a workspace: create, list, show, pause, stop, resume, trash, and what a dead process left behind. Which run trains when is
 // runQueue.ts, one attempt at training is attempt.ts.
-import type { Answer, HandlerInput, RunRequest } from '../../shared/contract/api.ts';
-import { LabError, toWire, type ErrorCode } from '../../shared/contract/errors.ts';
+import type { Answer, HandlerInput } from '../../shared/contract/api.ts';
+import type { RunRequest } from '../../shared/contract/methods/runs.ts';
+import { LabError, toWire } from '../../shared/contract/errors.ts';
 import type { RunId } from '../../shared/contract/schema.ts';
 import { restingStates, resumableStates } from '../../shared/domain/run.ts';
 import type { RunStateName } from '../../shared/contract/answers.ts';
@@ -9,6 +10,7 @@ import type { StoredRun } from '../db/runs.ts';
 import type { AttemptSurroundings } from './attempt.ts';
 import type { RecipeService } from './recipes.ts';
 import { requireDataset } from './runDataset.ts';
+import { getRun, requireKept, resolveRun } from './runReferences.ts';
 import { createRunQueue, type RunQueue } from './runQueue.ts';
 import { planRuns } from './runRequests.ts';
 import { toDetails, toEpochAnswer, toSummary } from './runViews.ts';
@@ -24,6 +26,8 @@ export interface RunService {
   stop(reference: string, signal: AbortSignal): Promise<Answer<'runs.stop'>>;
   trash(references: readonly string[]): Answer<'runs.delete'>;
   restore(references: readonly string[]): Answer<'runs.restore'>;
+  /** Moves a queued run before another queued one, or to the end. */
+  reorder(reference: string, before: string | null): Answer<'runs.reorder'>;
   /** Calls every run interrupted that another process left queued, running or paused; only at start-up. */
   reconcile(): void;
   activity(): { readonly running: readonly RunId[]; readonly queued: readonly RunId[] };
@@ -102,6 +106,7 @@ class Runs implements RunService {
     }
     requireState(run, resumableStates, 'resumed');
     requireDataset(run, datasets.find(run.datasetId)?.fingerprint);
+    if (run.archivedAt !== null) this.#unarchive(run.runId);
     events.commitRun({ type: 'run.queued', runId: run.runId });
     this.#queue.add(run.runId);
     return { run: this.#summary(run.runId), since };
@@ -153,6 +158,21 @@ class Runs implements RunService {
     return { restored: found.map((run) => run.runId) };
   }
 
+  reorder(reference: string, before: string | null): Answer<'runs.reorder'> {
+    const run = this.#resolve(reference);
+    const other = before === null ? null : this.#resolve(before).runId;
+    if (!this.#queue.move(run.runId, other)) {
+      throw new LabError('conflict', `The run ${run.runId} cannot be moved in the queue.`, {
+        expected: 'two runs that are queued',
+        received: `a run that is ${run.state}`,
+        help: '`lab runs list --state queued` shows the queue.',
+      });
+    }
+    const queued = [...this.#queue.waiting()];
+    this.#around.events.commitLab({ type: 'queue.changed', queued });
+    return { queued };
+  }
+
   reconcile(): void {
     for (const run of this.#around.runs.listActive()) {
       this.#interrupt(run, 'The program ended while the run was not finished.');
@@ -180,6 +200,12 @@ class Runs implements RunService {
       this.#interrupt(this.#get(runId), 'The program was ended at once.');
     }
     for (const runId of running) this.#queue.findAttempt(runId)?.abandon();
+  }
+
+  /** What trains is never hidden. */
+  #unarchive(runId: RunId): void {
+    const { runs, events } = this.#around;
+    events.commitRun({ type: 'run.unarchived', runId }, () => runs.update(runId, { archivedAt: null }));
   }
 
   #interrupt(run: StoredRun, message: string): void {
@@ -216,19 +242,11 @@ class Runs implements RunService {
   }
 
   #resolve(reference: string): StoredRun {
-    const { runs } = this.#around;
-    const exact = runs.find(reference === 'last' ? (runs.findNewest() ?? '') : reference);
-    if (exact !== undefined) return exact;
-    const [first, ...others] = runs.findByBeginning(reference, 5);
-    if (first === undefined) throw missingRun(reference, 'not_found');
-    if (others.length > 0) throw missingRun(reference, 'bad_usage', [first, ...others]);
-    return this.#get(first);
+    return resolveRun(this.#around.runs, reference);
   }
 
   #get(runId: RunId): StoredRun {
-    const run = this.#around.runs.find(runId);
-    if (run === undefined) throw missingRun(runId, 'not_found');
-    return run;
+    return getRun(this.#around.runs, runId);
   }
 
   #summary(runId: RunId): ReturnType<typeof toSummary> {
@@ -237,10 +255,8 @@ class Runs implements RunService {
 }
 
 function requireState(run: StoredRun, states: readonly RunStateName[], wanted: string): void {
-  const { runId, state, trashedAt } = run;
-  if (trashedAt !== null) {
-    throw new LabError('conflict', `The run ${runId} is in the trash.`, { help: `Bring it back with \`lab runs restore ${runId}\`.` });
-  }
+  requireKept(run);
+  const { runId, state } = run;
   if (states.includes(state)) return;
   throw new LabError('conflict', `The run ${runId} cannot be ${wanted} now.`, {
     expected: `a run that is ${states.join(' or ')}`,
@@ -250,15 +266,4 @@ function requireState(run: StoredRun, states: readonly RunStateName[], wanted: s
         ? `Stop it first with \`lab stop ${runId}\`.`
         : '`lab runs list` shows the state of all runs.',
   });
-}
-
-function missingRun(reference: string, code: ErrorCode, candidates: readonly RunId[] = []): LabError {
-  if (candidates.length > 0) {
-    return new LabError(code, `Several runs begin with ${JSON.stringify(reference)}.`, {
-      expected: `one of ${candidates.join(', ')}`,
-      help: 'Type more of the id.',
-    });
-  }
-  const what = reference === 'last' ? 'There is no run in the workspace yet.' : `There is no run ${JSON.stringify(reference)}.`;
-  return new LabError(code, what, { help: '`lab runs list` shows all runs; the beginning of an id, or `last`, is enough.' });
 }

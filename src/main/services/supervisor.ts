@@ -11,6 +11,8 @@ export interface ChildPrograms {
   readonly node: string;
   readonly trainer: string;
   readonly importer: string;
+  readonly viewer: string;
+  readonly reporter: string;
 }
 
 export interface ChildOptions {
@@ -22,6 +24,8 @@ export interface ChildOptions {
   /** Called once when nothing was heard for this long while the child should be working. */
   readonly onSilence?: (seconds: number) => void;
   readonly ladder?: { readonly messageMs: number; readonly terminateMs: number };
+  /** Variables for this child, before those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Child {
@@ -41,7 +45,7 @@ export function startChild(options: ChildOptions): Child {
   const process = spawn(options.node, [options.program], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
-    env: childEnvironment(),
+    env: { ...childEnvironment(), ...options.environment },
     windowsHide: true,
   });
   return new SupervisedChild(process, options);

@@ -50,7 +50,7 @@ export async function computeFeatures(request: FeatureRequest): Promise<PhaseFea
       file,
       shape: plan.prefix.shape,
       source,
-      extract: extract.run,
+      extract: (pixels, count) => extract.run(pixels, count),
       heldBytes: request.heldBytes,
       breathe: request.breathe,
     });
@@ -90,7 +90,13 @@ export async function computeFeatures(request: FeatureRequest): Promise<PhaseFea
   }
 }
 
-function openExtractor(request: FeatureRequest): { run: (pixels: Uint8Array, count: number) => Float32Array; close: () => void } {
+export interface FeatureExtractor {
+  run(pixels: Uint8Array, count: number): Float32Array;
+  close(): void;
+}
+
+/** The frozen prefix as a session of its own; the caller closes it. */
+export function openExtractor(request: Pick<FeatureRequest, 'executor' | 'plan' | 'input' | 'weights'>): FeatureExtractor {
   const { plan } = request;
   const program = planFeatures(plan.network, plan.prefix.length, request.input, plan.precision);
   const session = request.executor.load(program.graph);

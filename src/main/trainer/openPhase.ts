@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { TrainCommand, Report } from '../../shared/contract/worker.ts';
 import { LabError } from '../../shared/contract/errors.ts';
+import type { Recipe } from '../../shared/contract/schema.ts';
 import type { BatchSource } from '../data/batches.ts';
 import type { Executor } from '../engine/executor.ts';
 import { planTraining } from '../engine/plan.ts';
@@ -84,7 +85,8 @@ async function prepareFeatures(
   index: number,
 ): Promise<PhaseFeatures | 'stopped'> {
   const started = performance.now();
-  const weights = carried ?? drawWeights(run, plan, index, data);
+  const { recipe, seed } = run.command;
+  const weights = carried ?? drawWeights({ executor: run.executor, recipe, seed, plan, index, classCounts: data.classCounts });
   try {
     const features = await computeFeatures({
       executor: run.executor,
@@ -114,10 +116,19 @@ async function prepareFeatures(
   }
 }
 
-/** The fresh weights this phase would start from; drawn in a session of their own because features are needed before its program. */
-function drawWeights(run: PhaseSurroundings, plan: PhasePlan, index: number, data: PhaseData): NamedTensor[] {
-  const parts = { phase: index, seed: run.command.seed, stepsPerEpoch: 1, classCounts: data.classCounts, useFeatures: false };
-  const session = new PhaseSession(run.executor, planTraining(programOptions(plan, run.command.recipe, parts)));
+export interface FreshWeights {
+  readonly executor: Executor;
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly plan: PhasePlan;
+  readonly index: number;
+  readonly classCounts: readonly number[];
+}
+
+/** The weights this phase would start from by itself; drawn in a session of their own because features are needed before its program. */
+export function drawWeights({ executor, recipe, seed, plan, index, classCounts }: FreshWeights): NamedTensor[] {
+  const parts = { phase: index, seed, stepsPerEpoch: 1, classCounts, useFeatures: false };
+  const session = new PhaseSession(executor, planTraining(programOptions(plan, recipe, parts)));
   try {
     session.initialize();
     return session.readWeights();

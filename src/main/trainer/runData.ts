@@ -49,8 +49,11 @@ export interface RunData {
 /** Larger batches make evaluation faster; results do not depend on the size. */
 const evaluationBatch = 500;
 
+/** What a phase's data depends on. */
+export type DataCommand = Pick<TrainCommand, 'recipe' | 'seed' | 'datasetFolder' | 'cacheFolder'>;
+
 /** Opens the dataset (resized or recoloured once, if the recipe asks for it) and computes the split. */
-export async function openRunData(command: TrainCommand, augmentWorker: URL): Promise<RunData> {
+export async function openRunData(command: DataCommand, augmentWorker: URL): Promise<RunData> {
   const { recipe } = command;
   const folder = await deriveStore({ folder: command.datasetFolder, input: recipe.input, cacheFolder: command.cacheFolder });
   const store = openStore(folder);
@@ -104,7 +107,7 @@ function recordSplit(runFolder: string, phase: number, lists: PhaseLists): Split
 }
 
 interface PhaseRequest {
-  readonly command: TrainCommand;
+  readonly command: DataCommand;
   readonly store: DatasetStore;
   readonly augmentWorker: URL;
 }
