@@ -10,8 +10,15 @@ const extension = extname(import.meta.filename);
 const root = join(folder, '..', '..');
 
 const surroundings: CoreSurroundings = {
-  programs: { node: process.execPath, trainer: join(folder, `trainer${extension}`), importer: join(folder, `importer${extension}`) },
+  programs: {
+    node: process.execPath,
+    trainer: join(folder, `trainer${extension}`),
+    importer: join(folder, `importer${extension}`),
+    viewer: join(folder, `viewer${extension}`),
+    reporter: join(folder, `reporter${extension}`),
+  },
   resourcesFolder: join(root, 'resources'),
+  rendererFolder: extension === '.ts' ? join(root, 'out', 'renderer') : join(folder, '..', 'renderer'),
   version: (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
   isOutputValidated: extension === '.ts',
 };

@@ -2,6 +2,7 @@
 // text are derived from these definitions.
 import type { Client } from '../../shared/rpcClient.ts';
 import type { Screen } from './screen.ts';
+import type { CoreSurroundings } from './workplace.ts';
 
 export interface OptionDefinition {
   /** The word for the value in help; an option without one is a switch. */
@@ -25,7 +26,16 @@ export interface Invocation {
   readonly signal: AbortSignal;
 }
 
-export interface CommandDefinition {
+/** What a command that is a host itself gets: no client, it opens the workspace as its owner. */
+export interface HostInvocation extends Omit<Invocation, 'client'> {
+  /** Absolute folder of the workspace. */
+  readonly folder: string;
+  readonly surroundings: CoreSurroundings;
+  /** What must be noted before a second Ctrl-C ends the process. */
+  readonly onSecondInterrupt: (act: () => void) => void;
+}
+
+interface CommandWords {
   readonly words: readonly string[];
   /** The arguments as help shows them, such as `RUN...`. */
   readonly usage: string;
@@ -36,9 +46,16 @@ export interface CommandDefinition {
   readonly examples: readonly string[];
   /** Asking twice changes nothing, so a lost connection is tried again. */
   readonly isRepeatable?: boolean;
-  /** Answers the exit code. */
+}
+
+/** Both answer the exit code. */
+export interface ClientCommand extends CommandWords {
   readonly act: (invocation: Invocation) => Promise<number>;
 }
+export interface HostCommand extends CommandWords {
+  readonly host: (invocation: HostInvocation) => Promise<number>;
+}
+export type CommandDefinition = ClientCommand | HostCommand;
 
 export const exitStatus = { done: 0, wrongUse: 2, failed: 3, workspace: 4, interrupted: 130 } as const;
 

@@ -118,6 +118,15 @@ function show(screen: Screen, event: LabEvent, run: RunDetails): void {
     case 'run.phaseFinished':
     case 'run.trashed':
     case 'run.restored':
+    case 'run.edited':
+    case 'run.archived':
+    case 'run.unarchived':
+    case 'run.resources':
+    case 'runs.purged':
+    case 'queue.changed':
+    case 'settings.changed':
+    case 'report.created':
+    case 'report.removed':
     case 'dataset.imported':
     case 'dataset.removed':
     case 'dataset.progress':

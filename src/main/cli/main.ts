@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { LabError, toWire, type ErrorCode } from '../../shared/contract/errors.ts';
 import { parseLine, type ParsedLine } from './arguments.ts';
-import { exitStatus, type CommandDefinition } from './command.ts';
+import { exitStatus, type ClientCommand, type CommandDefinition } from './command.ts';
+import { comparisonCommands } from './comparisonCommands.ts';
 import { datasetCommands } from './datasetCommands.ts';
 import { doctorCommands } from './doctorCommands.ts';
 import { describeCommand, describeGroup, describeProgram } from './help.ts';
@@ -11,17 +12,18 @@ import { historyCommands } from './historyCommands.ts';
 import { createInterrupts, type Interrupts } from './interrupts.ts';
 import { recipeCommands } from './recipeCommands.ts';
 import { createScreen, type Screen, type Streams } from './screen.ts';
-import { startCommands } from './startCommands.ts';
+import { serveCommand } from './serveCommand.ts';
 import { trainingCommands } from './trainingCommands.ts';
 import { chooseWorkspace, openWorkplace, type CoreSurroundings, type Workplace } from './workplace.ts';
 
 export const commands: readonly CommandDefinition[] = [
-  ...startCommands,
   ...doctorCommands,
   ...datasetCommands,
   ...recipeCommands,
   ...trainingCommands,
   ...historyCommands,
+  ...comparisonCommands,
+  serveCommand,
 ];
 
 const mostTries = 20;
@@ -36,7 +38,16 @@ export async function runCommandLine(line: readonly string[], surroundings: Core
       screen.print(describe(parsed));
       return exitStatus.done;
     }
-    return await act(parsed.command, parsed, screen, surroundings, interrupts);
+    if ('act' in parsed.command) return await act(parsed.command, parsed, screen, surroundings, interrupts);
+    return await parsed.command.host({
+      positionals: parsed.positionals,
+      options: parsed.options,
+      screen,
+      signal: interrupts.signal,
+      folder: chooseWorkspace(parsed.options.text['workspace']),
+      surroundings,
+      onSecondInterrupt: (abandon) => (interrupts.onSecond = abandon),
+    });
   } catch (error) {
     screen.fail(error);
     return exitCodeOf(error);
@@ -52,7 +63,7 @@ function describe({ command, words }: ParsedLine): string[] {
 
 /** An owner that is just leaving is waited for; a call that changes nothing is asked again when its connection breaks. */
 async function act(
-  command: CommandDefinition,
+  command: ClientCommand,
   { positionals, options }: ParsedLine,
   screen: Screen,
   surroundings: CoreSurroundings,

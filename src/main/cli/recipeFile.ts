@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import type { RecipeSource } from '../../shared/contract/api.ts';
+import type { RecipeSource } from '../../shared/contract/methods/recipes.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 
 const longestRecipeBytes = 512 * 1024;

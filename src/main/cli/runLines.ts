@@ -41,7 +41,16 @@ export function toRunLines(event: LabEvent, run: RunDetails): RunLine[] {
     case 'run.logged':
     case 'run.trashed':
     case 'run.restored':
+    case 'run.edited':
+    case 'run.archived':
+    case 'run.unarchived':
     case 'run.progress':
+    case 'run.resources':
+    case 'queue.changed':
+    case 'settings.changed':
+    case 'report.created':
+    case 'report.removed':
+    case 'runs.purged':
     case 'dataset.imported':
     case 'dataset.removed':
     case 'dataset.progress':

@@ -1,4 +1,4 @@
-import type { RunRequest } from '../../shared/contract/api.ts';
+import type { RunRequest } from '../../shared/contract/methods/runs.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import { parseInteger, readChoice } from './arguments.ts';
 import { exitStatus, type CommandDefinition, type Invocation, type Options } from './command.ts';

@@ -9,7 +9,10 @@ import { startCore, type Core, type CoreOptions } from '../core.ts';
 import { readOwnerFile } from '../ports/ownerFile.ts';
 import { connectLocal } from '../ports/socket.ts';
 
-export type CoreSurroundings = Omit<CoreOptions, 'folder' | 'kind'>;
+export interface CoreSurroundings extends Omit<CoreOptions, 'folder' | 'kind' | 'host'> {
+  /** The built pages, for the command that serves them. */
+  readonly rendererFolder: string;
+}
 
 export interface Workplace {
   readonly client: Client;

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ownerSchema, type Owner } from '../../shared/contract/api.ts';
+import { ownerSchema, type Owner } from '../../shared/contract/methods/core.ts';
 
 const ownerFileSchema = ownerSchema.extend({ endpoint: z.string(), token: z.string() });
 export type OwnerFile = z.infer<typeof ownerFileSchema>;
