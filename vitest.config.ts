@@ -8,7 +8,15 @@ export default defineConfig({
   test: {
     pool: 'forks',
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.native.test.ts', 'test/**/*.system.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.native.test.ts', 'test/**/*.system.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
       { test: { name: 'native', include: ['test/**/*.native.test.ts'], env, testTimeout: 120_000, hookTimeout: 120_000 } },
       { test: { name: 'system', include: ['test/**/*.system.test.ts'], testTimeout: 300_000, hookTimeout: 300_000 } },
     ],

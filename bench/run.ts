@@ -16,7 +16,10 @@ import { benchAugmentation, type AugmentationBenchResult } from './augment.ts';
 import { judge } from './claims.ts';
 import { benchFolder, preparePython } from './environment.ts';
 import type { KerasVariant, Work } from './exchange.ts';
+import { benchHistory, historyName, renderHistory } from './history.ts';
+import { fullSize } from './historyFixture.ts';
 import { describeOrigin } from './origin.ts';
+import { benchPage, pageName, renderPage } from './page.ts';
 import { renderReport, type BenchResult } from './report.ts';
 import { augmentationName, rows, type Row } from './rows.ts';
 import { measureKeras, measureKerasMemory, measureOurs, prepareWork, sideSettings, type Run, type SideTools } from './side.ts';
@@ -34,7 +37,7 @@ const help = `Usage: npm run bench -- [--quick] [--only NAME]... [--repeats N] [
   --repeats N  alternations (3)
   --full       also Keras with jit_compile=True, once per row
 
-Rows: ${[...rows.map((row) => row.name), augmentationName].join(', ')}
+Rows: ${[...rows.map((row) => row.name), augmentationName, historyName, pageName].join(', ')}
 `;
 
 interface Options {
@@ -95,9 +98,41 @@ async function bench(options: Options): Promise<void> {
   const isChosen = (name: string): boolean => options.only.length === 0 || options.only.some((part) => name.includes(part));
   const chosen = rows.filter((row) => isChosen(row.name));
   const isAugmenting = isChosen(augmentationName);
-  if (chosen.length === 0 && !isAugmenting) {
+  const isPeered = chosen.length > 0 || isAugmenting;
+  if (!isPeered && !isChosen(historyName) && !isChosen(pageName)) {
     throw new LabError('bad_usage', 'No row has such a name.', { received: options.only.join(', '), help });
   }
+  if (isPeered) await benchAgainstKeras(chosen, isAugmenting, options);
+  if (isChosen(historyName)) await reportHistory(options);
+  if (isChosen(pageName)) await reportPage(options);
+}
+
+async function reportHistory(options: Options): Promise<void> {
+  const startedAt = new Date().toISOString();
+  const result = await benchHistory(options.isQuick ? { runs: 1000, epochsPerRun: 100 } : fullSize, report);
+  const origin = describeOrigin();
+  const text = renderHistory(result);
+  process.stdout.write(text);
+  if (!options.isQuick) storeAs(nameOf(startedAt, origin.cpu, [historyName]), { startedAt, origin, ...result }, text);
+}
+
+async function reportPage(options: Options): Promise<void> {
+  const startedAt = new Date().toISOString();
+  const [size, counts] = options.isQuick
+    ? [
+        { runs: 1000, epochsPerRun: 10 },
+        { starts: 2, jumps: 10, turns: 5 },
+      ]
+    : [fullSize, { starts: 5, jumps: 30, turns: 15 }];
+  const result = await benchPage({ size, ...counts, signal: controller.signal, report });
+  const origin = describeOrigin();
+  const versions = Object.entries(origin.versions).map((entry) => entry.join(' '));
+  const text = renderPage(result, [`${origin.cpu}, ${origin.cores} cores`, ...versions].join('; '));
+  process.stdout.write(text);
+  if (!options.isQuick) storeAs(nameOf(startedAt, origin.cpu, [pageName]), { startedAt, origin, ...result }, text);
+}
+
+async function benchAgainstKeras(chosen: readonly Row[], isAugmenting: boolean, options: Options): Promise<void> {
   const startedAt = new Date();
   const python = await preparePython(report);
   const folder = mkdtempSync(join(tmpdir(), 'transfer-lab-bench-'));
@@ -234,12 +269,18 @@ function finish({ raw, failures, augmentation, options, startedAt }: Measurement
 }
 
 function store(result: BenchResult, text: string, options: Options): void {
-  mkdirSync(resultsFolder, { recursive: true });
-  const parts = [result.startedAt.slice(0, 10), result.origin.cpu.replace(/\((?:R|TM)\)/g, ''), ...options.only];
-  const name = parts
+  storeAs(nameOf(result.startedAt, result.origin.cpu, options.only), result, text);
+}
+
+function nameOf(startedAt: string, cpu: string, parts: readonly string[]): string {
+  return [startedAt.slice(0, 10), cpu.replace(/\((?:R|TM)\)/g, ''), ...parts]
     .join('-')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-');
+}
+
+function storeAs(name: string, result: object, text: string): void {
+  mkdirSync(resultsFolder, { recursive: true });
   writeFileSync(join(resultsFolder, `${name}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
   writeFileSync(join(resultsFolder, `${name}.md`), text);
   report(`Stored in bench/results/${name}.md and .json.`);

@@ -9,10 +9,11 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { runEndToEnd, type Count } from './endToEnd.ts';
 import { runCommand } from './setup/command.ts';
+import { setUpPoppler } from './setup/testPrograms.ts';
 
-type Step = { readonly name: string; readonly parameters: readonly string[] };
-type Count = { passed: number; failed: number; skipped: number };
+type Step = { readonly name: string; readonly parameters: readonly string[]; readonly after?: string };
 type VitestFile = { readonly name: string; readonly status: string; readonly assertionResults: readonly { readonly status: string }[] };
 type VitestReport = { readonly testResults: readonly VitestFile[] };
 
@@ -20,10 +21,16 @@ const root = resolve(import.meta.dirname, '..');
 const isQuick = process.argv.includes('--quick');
 const forVitest = process.argv.slice(2).filter((parameter) => parameter !== '--quick');
 
+const TSC = 'node_modules/typescript/bin/tsc';
 const STEPS: readonly Step[] = [
-  { name: 'types', parameters: ['node_modules/typescript/bin/tsc', '--project', '.'] },
-  { name: 'lint', parameters: ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.'] },
   { name: 'build', parameters: ['scripts/setup/main.ts', 'build'] },
+  { name: 'lint', parameters: ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.'] },
+  { name: 'types', parameters: [TSC, '--project', '.'] },
+  // Needs the build, which writes the types of the components that templates use.
+  { name: 'types page', parameters: ['node_modules/vue-tsc/bin/vue-tsc.js', '--noEmit', '--project', 'src/renderer'], after: 'build' },
+  { name: 'types preload', parameters: [TSC, '--project', 'src/preload'] },
+  { name: 'types tests', parameters: [TSC, '--project', 'test/renderer'] },
+  { name: 'types e2e', parameters: [TSC, '--project', 'test/e2e'] },
   { name: 'format', parameters: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'] },
   { name: 'repository', parameters: ['scripts/checkRepository.ts'] },
 ];
@@ -32,27 +39,37 @@ const STEPS_AT_ONCE = 2;
 
 const startedAt = Date.now();
 const count = await runSteps();
+if (!isQuick) await setUpPoppler((line) => write(`set-up: ${line}`)).catch((error: unknown) => write(String(error)));
 const tests = await runVitest();
-const total = { passed: count.passed + tests.passed, failed: count.failed + tests.failed, skipped: count.skipped + tests.skipped };
+const walks = isQuick || forVitest.length > 0 ? { passed: 0, failed: 0, skipped: 0 } : await runEndToEnd(root, write);
+const total = sum([count, tests, walks]);
 write(`\nfinished after ${formatSeconds(startedAt)}`);
 write(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
 async function runSteps(): Promise<Count> {
+  const ends = new Map<string, PromiseWithResolvers<void>>(STEPS.map(({ name }) => [name, Promise.withResolvers()]));
   const waiting = [...STEPS];
   const result: Count = { passed: 0, failed: 0, skipped: 0 };
   const work = async (): Promise<void> => {
     for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      if (step.after !== undefined) await ends.get(step.after)?.promise;
       const stepStartedAt = Date.now();
       const answer = await runCommand(process.execPath, step.parameters, { cwd: root });
       if (answer.code === 0) result.passed++;
       else result.failed++;
-      write(`${answer.code === 0 ? 'passed' : 'FAILED'}  ${step.name.padEnd(12)} ${formatSeconds(stepStartedAt)}`);
+      write(`${answer.code === 0 ? 'passed' : 'FAILED'}  ${step.name.padEnd(14)} ${formatSeconds(stepStartedAt)}`);
       if (answer.code !== 0) write(answer.output.trimEnd());
+      ends.get(step.name)?.resolve();
     }
   };
   await Promise.all(Array.from({ length: STEPS_AT_ONCE }, work));
   return result;
+}
+
+function sum(counts: readonly Count[]): Count {
+  const add = (name: keyof Count): number => counts.reduce((total, one) => total + one[name], 0);
+  return { passed: add('passed'), failed: add('failed'), skipped: add('skipped') };
 }
 
 /** The output goes through as it comes, because the tests take minutes; the numbers come from the report file. */

@@ -54,7 +54,13 @@ const events = {
   'run.logged': { ...base, type: 'run.logged', level: 'info', text: 't' },
   'run.trashed': { ...base, type: 'run.trashed' },
   'run.restored': { ...base, type: 'run.restored' },
+  'run.edited': { ...base, type: 'run.edited', name: 'n', notes: '', tags: [] },
+  'run.archived': { ...base, type: 'run.archived' },
+  'run.unarchived': { ...base, type: 'run.unarchived' },
 } as const satisfies { readonly [Type in RunEvent['type']]: Extract<RunEvent, { type: Type }> };
+
+const kept = <State extends RunStateName>(state: State) =>
+  ({ 'run.edited': state, 'run.archived': state, 'run.unarchived': state }) as const;
 
 /** In phase 0 with two epochs known: what each state becomes; an event that is not named is refused. */
 const expected: Readonly<Record<RunStateName, Partial<Record<RunEvent['type'], RunStateName>>>> = {
@@ -64,6 +70,8 @@ const expected: Readonly<Record<RunStateName, Partial<Record<RunEvent['type'], R
     'run.interrupted': 'interrupted',
     'run.failed': 'failed',
     'run.logged': 'queued',
+    'run.edited': 'queued',
+    'run.unarchived': 'queued',
   },
   running: {
     'run.prepared': 'running',
@@ -77,6 +85,8 @@ const expected: Readonly<Record<RunStateName, Partial<Record<RunEvent['type'], R
     'run.interrupted': 'interrupted',
     'run.failed': 'failed',
     'run.logged': 'running',
+    'run.edited': 'running',
+    'run.unarchived': 'running',
   },
   paused: {
     'run.continued': 'running',
@@ -84,11 +94,13 @@ const expected: Readonly<Record<RunStateName, Partial<Record<RunEvent['type'], R
     'run.interrupted': 'interrupted',
     'run.failed': 'failed',
     'run.logged': 'paused',
+    'run.edited': 'paused',
+    'run.unarchived': 'paused',
   },
-  stopped: { 'run.queued': 'queued', 'run.logged': 'stopped', 'run.trashed': 'stopped' },
-  interrupted: { 'run.queued': 'queued', 'run.logged': 'interrupted', 'run.trashed': 'interrupted' },
-  failed: { 'run.logged': 'failed', 'run.trashed': 'failed' },
-  finished: { 'run.logged': 'finished', 'run.trashed': 'finished' },
+  stopped: { 'run.queued': 'queued', 'run.logged': 'stopped', 'run.trashed': 'stopped', ...kept('stopped') },
+  interrupted: { 'run.queued': 'queued', 'run.logged': 'interrupted', 'run.trashed': 'interrupted', ...kept('interrupted') },
+  failed: { 'run.logged': 'failed', 'run.trashed': 'failed', ...kept('failed') },
+  finished: { 'run.logged': 'finished', 'run.trashed': 'finished', ...kept('finished') },
 };
 
 const inState = (state: RunStateName): RunState => ({ state, phase: 0, epoch: 2, finishedPhases: 0, isTrashed: false });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LabError } from '../src/shared/contract/errors.ts';
 import { classifyEnd, isLibraryNoise, type ChildFacts } from '../src/main/services/childEnd.ts';
 import { endOrphan, readProcessStart } from '../src/main/services/processes.ts';
@@ -95,7 +95,9 @@ test('children get the settings of TensorFlow, but no options meant for this pro
   });
 });
 
-test('the latest progress is shown in the end, and none after closing', async () => {
+test('the latest progress is shown in the end, and none after closing', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
   const shown: number[] = [];
   const gate = createProgressGate((report) => shown.push(report.step));
   const report = (step: number): ProgressReport => ({
@@ -111,12 +113,12 @@ test('the latest progress is shown in the end, and none after closing', async ()
   });
   for (let step = 1; step <= 50; step += 1) gate.pass(report(step));
   expect(shown).toEqual([1]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  vi.advanceTimersByTime(200);
   expect(shown).toEqual([1, 50]);
   gate.pass(report(51));
   gate.pass(report(52));
   gate.close();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  vi.advanceTimersByTime(200);
   expect(shown).toEqual([1, 50, 51]);
 });
 

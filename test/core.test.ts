@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { CallInput } from '../src/shared/contract/api.ts';
-import type { LabEvent } from '../src/shared/contract/events.ts';
+import { isVolatile, type LabEvent } from '../src/shared/contract/events.ts';
 import type { RunId } from '../src/shared/contract/schema.ts';
 import type { Client } from '../src/shared/rpcClient.ts';
 import { eventsUntil, makeFolder, openLab, script, transferRecipe, type Lab } from './lab.ts';
@@ -39,7 +39,7 @@ describe('a run', () => {
     const { client } = await openLab();
     const { runId, since } = await start(client);
     const seen = await untilEnd(client, since, runId);
-    const durable = seen.filter((event) => event.type.startsWith('run.') && event.type !== 'run.progress');
+    const durable = seen.filter((event) => event.type.startsWith('run.') && !isVolatile(event));
     const types = durable.map((event) => event.type);
     expect(types.slice(0, 5)).toEqual(['run.created', 'run.started', 'run.prepared', 'run.logged', 'run.phaseStarted']);
     expect(types.filter((type) => type === 'run.epochFinished')).toHaveLength(10);
@@ -66,7 +66,7 @@ describe('a run', () => {
   test('is told the same from the history as it was live', async () => {
     const { client } = await openLab();
     const { runId, since } = await start(client);
-    const live = (await untilEnd(client, since, runId)).filter((event) => !event.type.endsWith('.progress'));
+    const live = (await untilEnd(client, since, runId)).filter((event) => !isVolatile(event));
     const replayed = await untilEnd(client, 0, runId);
     expect(replayed).toEqual(live);
     expect(replayed.map((event) => event.seq)).toEqual(replayed.map((_, index) => index + 1));

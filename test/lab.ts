@@ -11,6 +11,8 @@ export const fakePrograms = {
   node: process.execPath,
   trainer: join(import.meta.dirname, 'fixtures/trainer/fakeTrainer.ts'),
   importer: join(import.meta.dirname, 'fixtures/trainer/fakeImporter.ts'),
+  viewer: join(import.meta.dirname, '../src/main/viewer.ts'),
+  reporter: join(import.meta.dirname, '../src/main/reporter.ts'),
 };
 
 export const resourcesFolder = join(import.meta.dirname, '../resources');

@@ -9,7 +9,11 @@ import type { DurableEvent, LabEvent } from '../src/shared/contract/events.ts';
 import { createMemoryPair, encodeMessage, rpcLimits, type Port } from '../src/shared/rpc.ts';
 import { createClient } from '../src/shared/rpcClient.ts';
 import { createServer, type ServerOptions } from '../src/shared/rpcServer.ts';
+import { createMessagePort } from '../src/shared/messagePort.ts';
+import { createElectronPort } from '../src/main/ports/electronPort.ts';
 import { connectLocal, listenLocal } from '../src/main/ports/socket.ts';
+import { FakeMessageChannelMain } from './fixtures/electron/fakePorts.ts';
+import { listenWeb, openPagePort } from './webServer.ts';
 
 type Handler = (input: unknown, context: { signal: AbortSignal }) => unknown;
 
@@ -86,6 +90,13 @@ async function memoryPort(server: ReturnType<typeof createServer>): Promise<Port
   return Promise.resolve(client);
 }
 
+/** A fake of Electron's channel over a real one that clones; the page's end is the class that pages use. */
+async function electronPort(server: ReturnType<typeof createServer>): Promise<Port> {
+  const { port1, port2 } = new FakeMessageChannelMain();
+  server.serve(createElectronPort(port1));
+  return Promise.resolve(createMessagePort(port2.asPageEnd()));
+}
+
 async function listen(server: ReturnType<typeof createServer>): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'rpc-'));
   const endpoint = join(folder, 'lab.sock');
@@ -101,6 +112,8 @@ async function listen(server: ReturnType<typeof createServer>): Promise<string> 
 const ports = [
   { name: 'memory', open: memoryPort },
   { name: 'local socket', open: async (server: ReturnType<typeof createServer>) => connectLocal(await listen(server)) },
+  { name: 'Electron', open: electronPort },
+  { name: 'WebSocket', open: async (server: ReturnType<typeof createServer>) => openPagePort(await listenWeb(server)) },
 ];
 
 const noRuns = { 'runs.list': () => ({ runs: [] }) };

@@ -1,7 +1,7 @@
-/** Builds the programs of the lab into out/main, when the sources have changed since the last build. */
+/** Builds the programs and pages of the lab into out/, when the sources have changed since the last build. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { cacheFolder } from '../../src/main/nativeRuntime.ts';
 import { lastLines, runCommand } from './command.ts';
 import { withLock } from './lock.ts';
@@ -9,7 +9,10 @@ import { SetupError, type Report } from './report.ts';
 
 const ELECTRON_VITE = join('node_modules', 'electron-vite', 'bin', 'electron-vite.js');
 
-/** Brings out/main up to date; costs a few milliseconds when it is. A failed build leaves the previous one in place. */
+/** What a build consists of, in the order in which it is put into place. */
+const PARTS = ['renderer', 'preload', 'main'] as const;
+
+/** Brings out/ up to date; costs a few milliseconds when it is. A failed build leaves the previous one in place. */
 export async function buildBundle(root: string, report: Report): Promise<void> {
   const stampFile = join(root, 'out', 'main', '.sources');
   const wanted = hashSources(root);
@@ -31,15 +34,16 @@ export async function buildBundle(root: string, report: Report): Promise<void> {
       );
     }
     writeFileSync(join(unfinished, 'main', '.sources'), wanted);
-    replaceFolder(join(unfinished, 'main'), join(output, 'main'), unfinished);
+    // The stamp lies in main, so main comes last: a set-up that is interrupted here builds again.
+    for (const part of PARTS) replaceFolder(join(unfinished, part), join(output, part), join(unfinished, `replaced-${part}`));
+    rmSync(unfinished, { recursive: true, force: true });
   });
 }
 
 /** Deleting the old build only after the new one is in its place keeps the moment without a build as short as two renames. */
-function replaceFolder(from: string, to: string, trash: string): void {
-  if (existsSync(to)) renameSync(to, join(trash, 'replaced'));
+function replaceFolder(from: string, to: string, aside: string): void {
+  if (existsSync(to)) renameSync(to, aside);
   renameSync(from, to);
-  rmSync(trash, { recursive: true, force: true });
 }
 
 function removeLeftovers(output: string): void {
@@ -52,8 +56,9 @@ function removeLeftovers(output: string): void {
 function hashSources(root: string): string {
   const hash = createHash('sha256');
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
+    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
+    .filter(({ entry, path }) => entry.isFile() && !path.includes(`${sep}node_modules${sep}`))
+    .map(({ path }) => path)
     .sort();
   const inlined = readdirSync(join(root, 'resources'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))

@@ -9,6 +9,7 @@ import { flushCompileCache } from 'node:module';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBundle } from './bundle.ts';
+import { desktopSurroundings, findDesktop } from './findElectron.ts';
 import { setUpNativeRuntime } from './native.ts';
 import { installPackages } from './packages.ts';
 import { SetupError, explainFileError, reportToPerson } from './report.ts';
@@ -22,8 +23,8 @@ const CLI = join(root, 'out', 'main', 'cli.js');
 const verbs: Record<string, Verb> = {
   setup: { help: 'setup [--gpu] [--wheel FILE]...   install everything', run: setUp },
   start: {
-    help: 'start                             set up, build and start the lab',
-    run: (parameters) => runLab(['start', ...parameters]),
+    help: 'start [--workspace DIR]           set up, build and open the lab: a window, else the browser',
+    run: openLab,
   },
   lab: { help: 'lab COMMAND                       one command of the lab', run: runLab },
   build: { help: 'build                             build the lab into out/', run: build },
@@ -76,6 +77,21 @@ async function runLab(parameters: string[]): Promise<void> {
   replaceProcess([CLI, ...parameters]);
 }
 
+/** The desktop window where it can open; else browser mode, which says why and prints its address. */
+async function openLab(parameters: string[]): Promise<void> {
+  await prepare();
+  await buildBundle(root, reportToPerson);
+  const desktop = findDesktop(desktopSurroundings(root));
+  const isBrowserWanted = parameters.some((parameter) => parameter.startsWith('--') && parameter !== '--workspace');
+  process.chdir(callersFolder('start'));
+  if ('program' in desktop && !isBrowserWanted) {
+    replaceProcess([root, ...parameters], { program: desktop.program, environment: { TRANSFER_LAB_NODE: process.execPath } });
+    return;
+  }
+  if ('reason' in desktop) reportToPerson(`The lab opens in the browser. ${desktop.reason}`);
+  replaceProcess([CLI, 'serve', ...parameters]);
+}
+
 async function runScript(file: string, parameters: string[]): Promise<void> {
   if (!existsSync(join(root, file))) throw new SetupError(`${file} does not exist.`, 'Check that the checkout is complete.');
   await prepare();
@@ -104,13 +120,14 @@ function callersFolder(verb: string): string {
   return (isDirectlyFromNpm ? process.env['INIT_CWD'] : undefined) ?? process.cwd();
 }
 
-/** Becomes another program on the same Node, so that no process stands between it and the signals. */
-function replaceProcess(parameters: string[]): void {
+/** Becomes another program, on the same Node if none is named, so that no process stands between it and the signals. */
+function replaceProcess(parameters: string[], other?: { readonly program: string; readonly environment: Record<string, string> }): void {
   // Written now, because a replaced process has no end at which Node would write it.
   flushCompileCache();
-  const environment = { ...process.env };
+  const environment = { ...process.env, ...other?.environment };
   delete environment['NODE_COMPILE_CACHE'];
   if (process.execve === undefined) throw new SetupError('This system cannot replace a process.', 'Use Linux or macOS.');
+  if (other !== undefined) process.execve(other.program, [other.program, ...parameters], environment);
   process.execve(process.execPath, [process.execPath, '--disable-warning=ExperimentalWarning', ...parameters], environment);
 }
 

@@ -1,0 +1,4 @@
+import { trainWorkspace } from './trainedWorkspace.ts';
+
+// Playwright takes what this file exports as default.
+export { trainWorkspace as default };
