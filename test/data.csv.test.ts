@@ -40,6 +40,27 @@ describe('a CSV manifest becomes a store', () => {
     expect(store.manifest.sources.map((source) => source.file)).toEqual(['list.csv', 'pictures of list.csv']);
   });
 
+  test('a folder stands for the one manifest in it', async () => {
+    const folder = await temporaryFolder();
+    await manifest(folder, 'label,path\na,pictures/colour.png\nb,pictures/alpha.png\n');
+    const { manifest: written } = await importDataset({
+      paths: [join(folder, 'set')],
+      kind: 'csv',
+      name: null,
+      size: null,
+      targetFolder: join(folder, 'store'),
+    });
+    expect(written).toMatchObject({ kind: 'csv', id: 'set', trainCount: 2 });
+    await writeFile(join(folder, 'set', 'other.csv'), '');
+    const again = importDataset({ paths: [join(folder, 'set')], kind: 'csv', name: null, size: null, targetFolder: join(folder, 'again') });
+    await expectLabError(again, {
+      code: 'bad_input',
+      message: /does not hold one CSV manifest/,
+      expected: /one file/,
+      received: /list.csv, other.csv|other.csv, list.csv/,
+    });
+  });
+
   test('a row without a file and a row with text are listed with the line', async () => {
     const folder = await temporaryFolder();
     const rows = ['a,colour.png', 'b,colour.bmp', 'a,alpha.png', 'b,gray.png', 'a,colour.bmp', 'a,gone.png', 'b,text.png'];

@@ -208,16 +208,8 @@ describe('pictures through the core', () => {
           .toBuffer(),
       ),
     );
-    const totalBytes = bytes.reduce((sum, { length }) => sum + length, 0);
-    const { uploadId, token } = await lab.client.call('uploads.open', { fileCount: files.length, totalBytes });
-    await lab.client.call('uploads.name', { uploadId, from: 0, names: files.map(({ name }) => name) });
-    for (const [position, content] of bytes.entries()) {
-      const body = (async function* () {
-        yield await Promise.resolve(content);
-      })();
-      const answer = await lab.core.assets.respond({ method: 'PUT', path: `/upload/${uploadId}/${position}`, body }, never);
-      expect(answer.status).toBe(204);
-    }
+    const contents = bytes.map((content, index) => ({ name: files[index]?.name ?? '', content }));
+    const { uploadId, token } = await upload(lab, contents);
     const dataset = await lab.client.call('datasets.importFiles', { tokens: [token] });
     expect(dataset).toMatchObject({ name: 'my set', classes: ['blue', 'red'], trainCount: 6, shape: [10, 12, 3], rejected: [] });
     expect(existsSync(join(lab.folder, 'cache', 'uploads', uploadId))).toBe(false);
@@ -231,6 +223,15 @@ describe('pictures through the core', () => {
     await lab.client.call('datasets.remove', { datasetId: dataset.id });
     const gone = await lab.core.assets.respond({ method: 'GET', path: pictureUrl(dataset.fingerprint, 0), body: null }, never);
     expect(gone.status).toBe(404);
+  });
+
+  test('that cannot be imported are refused without saying where the lab keeps them', async () => {
+    const lab = await openRealLab();
+    const { token } = await upload(lab, [{ name: 'notes/readme.txt', content: Buffer.from('no pictures') }]);
+    const refused = lab.client.call('datasets.importFiles', { tokens: [token] });
+    const error: unknown = await refused.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'bad_input', message: expect.stringContaining('readme.txt') as string });
+    expect(JSON.stringify(error)).not.toContain(lab.folder);
   });
 
   test('too large for a message are shown, but not listed pixel by pixel', async () => {
@@ -247,3 +248,17 @@ describe('pictures through the core', () => {
     expect((await sharp(await get(lab, pictureUrl(fingerprint, 0))).metadata()).width).toBe(512);
   });
 });
+
+async function upload(lab: Lab, files: readonly { readonly name: string; readonly content: Buffer }[]) {
+  const totalBytes = files.reduce((sum, { content }) => sum + content.length, 0);
+  const { uploadId, token } = await lab.client.call('uploads.open', { fileCount: files.length, totalBytes });
+  await lab.client.call('uploads.name', { uploadId, from: 0, names: files.map(({ name }) => name) });
+  for (const [position, { content }] of files.entries()) {
+    const body = (async function* () {
+      yield await Promise.resolve(content);
+    })();
+    const answer = await lab.core.assets.respond({ method: 'PUT', path: `/upload/${uploadId}/${position}`, body }, never);
+    expect(answer.status).toBe(204);
+  }
+  return { uploadId, token };
+}

@@ -8,6 +8,7 @@ import { openBytes } from './sourceFile.ts';
 export type DatasetKind = DatasetManifest['kind'];
 
 const IDX_NAME = /idx|ubyte/i;
+const CSV_NAME = /\.csv$/i;
 const CIFAR_NAME = /^(data_batch_\d|test_batch)(\.bin)?$/;
 const TAR_MAGIC_OFFSET = 257;
 
@@ -31,6 +32,19 @@ export async function listIdxFiles(folder: string): Promise<string[]> {
     .map((name) => join(folder, name));
 }
 
+/** The CSV manifest itself, or the one that lies in the folder; throws `bad_input` when the folder has none or several. */
+export async function findCsv(path: string): Promise<string> {
+  if (!(await isFolder(path))) return path;
+  const names = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isFile() && CSV_NAME.test(entry.name));
+  const [found, ...others] = names;
+  if (found !== undefined && others.length === 0) return join(path, found.name);
+  throw new LabError('bad_input', `The folder ${path} does not hold one CSV manifest.`, {
+    expected: 'one file that ends in .csv, beside or above its pictures',
+    received: found === undefined ? 'none' : names.map((entry) => entry.name).join(', '),
+    help: 'Leave one CSV file in the folder, or import the file itself.',
+  });
+}
+
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
@@ -49,6 +63,7 @@ async function kindOfFolder(path: string): Promise<DatasetKind> {
   if (entries.some((entry) => entry.isFile() && CIFAR_NAME.test(entry.name))) return 'cifar';
   if (entries.some((entry) => entry.isFile() && IDX_NAME.test(entry.name))) return 'idx';
   if (entries.some((entry) => entry.isDirectory())) return 'folders';
+  if (entries.filter((entry) => entry.isFile() && CSV_NAME.test(entry.name)).length === 1) return 'csv';
   throw unknownKind(
     path,
     entries.length === 0

@@ -10,7 +10,7 @@ import type { ImportCommand } from '../../shared/contract/worker.ts';
 import { type BundledDataset, findBundled, readBundledList, writeBundled } from './bundled.ts';
 import { readCifar } from './cifar.ts';
 import { readCsvManifest } from './csvManifest.ts';
-import { type DatasetKind, detectKind, listIdxFiles } from './detect.ts';
+import { type DatasetKind, detectKind, findCsv, listIdxFiles } from './detect.ts';
 import { readFolders } from './folders.ts';
 import { pairIdxFiles, readIdx } from './idx.ts';
 import type { DatasetSource, Rejection } from './reader.ts';
@@ -126,7 +126,7 @@ async function openSource(
     });
   }
   if (kind === 'cifar') return readCifar(path);
-  return kind === 'csv' ? readCsvManifest(path, options) : readFolders(path, options);
+  return kind === 'csv' ? readCsvManifest(await findCsv(path), options) : readFolders(path, options);
 }
 
 async function idxFiles(paths: readonly string[]): Promise<string[]> {

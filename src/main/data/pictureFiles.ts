@@ -156,6 +156,6 @@ function sizesDiffer(place: string, first: SizedFile, other: SizedFile): LabErro
   return new LabError('bad_input', `${place} has pictures of different sizes.`, {
     expected: `${first.height}x${first.width} as in ${first.file.name}`,
     received: `${other.height}x${other.width} in ${other.file.name}`,
-    help: 'Import with a size, for example --size 224: all pictures are then resized to it.',
+    help: 'Import with a size, for example 224 (--size 224 on the command line): all pictures are then resized to it.',
   });
 }

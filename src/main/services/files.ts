@@ -1,5 +1,5 @@
 // Files of this machine for pages: places to browse, native dialogs and uploads become tokens; only here tokens become paths again.
-import { basename, join } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import type { Answer, HandlerInput } from '../../shared/contract/api.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import type { FileEntry } from '../../shared/contract/methods/files.ts';
@@ -123,6 +123,8 @@ class Files implements FilesService {
     const uploadIds = meanings.filter(({ origin }) => origin === 'upload').map(({ path }) => path);
     try {
       return await this.#uploads.hold(uploadIds, () => work(paths));
+    } catch (error) {
+      throw withoutPaths(error, uploadIds.length === 0 ? [] : paths);
     } finally {
       for (const uploadId of uploadIds) await this.#uploads.discard(uploadId);
     }
@@ -166,4 +168,14 @@ function notBrowsable(): LabError {
     expected: 'a file or folder that was listed and is still where it was',
     help: 'Browse again.',
   });
+}
+
+/** Uploaded files are named as the person named them, not by where the lab keeps them. */
+function withoutPaths(error: unknown, paths: readonly string[]): unknown {
+  if (!(error instanceof LabError) || paths.length === 0) return error;
+  const clean = (text: string | undefined): string | undefined =>
+    paths.reduce((left, path) => left?.replaceAll(path + sep, '').replaceAll(path, basename(path)), text);
+  const details = { expected: clean(error.expected), received: clean(error.received), help: clean(error.help) };
+  const known = Object.fromEntries(Object.entries(details).filter(([, text]) => text !== undefined));
+  return new LabError(error.code, clean(error.message) ?? '', { ...known, cause: error });
 }

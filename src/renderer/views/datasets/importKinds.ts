@@ -15,7 +15,7 @@ export const importKinds: readonly { readonly value: KindChoice; readonly label:
   {
     value: 'csv',
     label: 'CSV list',
-    text: "A .csv with the columns path, label and, if wanted, split (train or test), beside its pictures; chosen on the lab's machine.",
+    text: 'A .csv with the columns path, label and, if wanted, split (train or test), in one folder with its pictures.',
   },
 ];
 
