@@ -118,6 +118,16 @@ const labels = Uint16Array.from({ length: trainCount + testCount }, (_, index) =
   return place < 70 ? 0 : place < 85 ? 1 : place < 95 ? 2 : 3;
 });
 
+/** Null when the split leaves a class without a picture to train with. */
+function splitUnlessEmpty(changed: Parameters<typeof split>[0]): ReturnType<typeof split> | null {
+  try {
+    return split(changed);
+  } catch (error) {
+    if (error instanceof LabError && error.message.includes('without a picture to train with')) return null;
+    throw error;
+  }
+}
+
 function split(definition: unknown, counts = { trainCount, testCount }) {
   return makeSplit({ labels, classCount, ...counts, split: splitSchema.parse(definition) });
 }
@@ -175,6 +185,14 @@ describe('makeSplit', () => {
     expect(limited.train.some((index) => limited.validation.includes(index))).toBe(false);
   });
 
+  it('refuses a split that leaves a class without training pictures', () => {
+    const rare = range(0, trainCount).filter((index) => labels[index] === 3);
+    const asked = (): unknown => split({ validation: { type: 'indices', indices: rare } });
+    expect(asked).toThrow(
+      expect.objectContaining({ code: 'bad_recipe', message: 'The split leaves class 3 without a picture to train with.' }),
+    );
+  });
+
   it('keeps parts apart, whatever is asked', () => {
     const validation = fc.oneof(
       fc.record({ type: fc.constant('fraction'), fraction: fc.double({ min: 0.05, max: 0.5, noNaN: true }), stratified: fc.boolean() }),
@@ -189,7 +207,9 @@ describe('makeSplit', () => {
     fc.assert(
       fc.property(validation, fc.integer({ min: 0, max: 1000 }), fc.boolean(), (holdout, seed, hasOwnTest) => {
         const test = hasOwnTest ? { type: 'ownTestSet' } : { type: 'count', count: 20 };
-        const parts = split({ test, validation: holdout, seed });
+        const parts = splitUnlessEmpty({ test, validation: holdout, seed });
+        // Five pictures of a class may all be held out when nothing asks for strata; that is refused, as another test shows.
+        fc.pre(parts !== null);
         const all = [...parts.train, ...parts.validation, ...parts.test];
         expect([...all].sort((a, b) => a - b)).toEqual(range(0, 120));
         for (const part of [parts.train, parts.validation, parts.test]) expect([...part]).toEqual([...part].sort((a, b) => a - b));

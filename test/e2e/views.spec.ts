@@ -1,7 +1,6 @@
 // What holds for every view: no serious accessibility finding in dark and light, and a reload shows the same again.
-import type { Page } from '@playwright/test';
 import { expect, test } from './app.ts';
-import { axe } from './barriers.ts';
+import { findBarriers } from './barriers.ts';
 import { trainedRunName } from './trainedWorkspace.ts';
 
 test.use({ workspace: 'trained' });
@@ -33,10 +32,15 @@ for (const theme of ['dark', 'light'] as const) {
   }
 }
 
-/** Serious and critical findings of axe, one line each. */
-async function findBarriers(page: Page): Promise<string[]> {
-  const { violations } = await axe(page).analyze();
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
-}
+test('a notice with Undo is accessible, and Undo takes the action back', async ({ app }) => {
+  const { page } = app;
+  await app.open('/runs/last');
+  const name = page.getByRole('textbox', { name: 'Name of the run' });
+  await name.fill('Renamed');
+  await name.press('Enter');
+  const notices = page.getByRole('region', { name: 'Notices' });
+  await expect(notices.getByText(`Renamed ${trainedRunName} to Renamed`)).toBeVisible();
+  expect(await findBarriers(page)).toEqual([]);
+  await notices.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: trainedRunName })).toBeVisible();
+});
