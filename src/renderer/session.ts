@@ -28,7 +28,13 @@ async function exchangeKey(): Promise<void> {
   const plain = `${location.pathname}${location.search}`;
   history.replaceState(history.state, '', plain);
   try {
-    await fetch('/session', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ key: match[1] }) });
+    // The key is used up when it arrives, so the cookie must be received even if the page is loaded again meanwhile.
+    await fetch('/session', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ key: match[1] }),
+      keepalive: true,
+    });
   } catch (error) {
     history.replaceState(history.state, '', plain + match[0]);
     throw error;

@@ -39,7 +39,11 @@ export const test = base.extend<Fixtures>({
   context: async ({ context, lab }, use) => use(lab.desktop?.application.context() ?? context),
   page: async ({ context, lab }, use) => use(lab.desktop?.page ?? (await context.newPage())),
   app: async ({ context, page, lab }, use) => {
-    const isReady = (): Promise<void> => expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
+    /** Connected, too: a page that is left before its key was exchanged would not be let in again. */
+    const isReady = async (): Promise<void> => {
+      await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
+      await expect(page.getByRole('contentinfo').getByText('connected', { exact: true })).toBeVisible();
+    };
     const offences = await watchOffences(context, originOf(lab.url));
     await page.goto(lab.url);
     await isReady();

@@ -78,9 +78,11 @@ test('thousands of runs are sorted, filtered and scrolled, and the address keeps
 test('the keyboard searches, selects, renames, deletes and takes back', { tag: '@browser' }, async ({ app }) => {
   await openHistory(app, 40);
   const { page } = app;
+  const all = (await selected(page).getByRole('status').textContent()) ?? '';
   await page.keyboard.press('/');
   await page.keyboard.type('mnist-test-4');
   await expect(page).toHaveURL(/text=mnist-test-4/);
+  await expect(selected(page).getByRole('status')).not.toHaveText(all);
   await page.keyboard.press('ArrowDown');
   await expect(page.getByRole('grid', { name: 'Runs' })).toBeFocused();
   await page.keyboard.press('ArrowDown');
