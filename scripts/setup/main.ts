@@ -88,7 +88,7 @@ async function openLab(parameters: string[]): Promise<void> {
     replaceProcess([root, ...parameters], { program: desktop.program, environment: { TRANSFER_LAB_NODE: process.execPath } });
     return;
   }
-  if ('reason' in desktop) reportToPerson(`The lab opens in the browser. ${desktop.reason}`);
+  if ('reason' in desktop) reportToPerson(`The lab opens in the browser, because ${desktop.reason}.`);
   replaceProcess([CLI, 'serve', ...parameters]);
 }
 
