@@ -43,9 +43,19 @@ test('requests that leave the lab are found where no policy stops them', { tag: 
 test('requests without an answer are forgiven only to tests that end the lab', { tag: '@browser' }, async ({ context, page, lab }) => {
   const offences = await watchOffences(context, originOf(lab));
   await page.goto(lab.url);
+  await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
   await lab.kill('SIGTERM');
   await page.evaluate(() => fetch('/api/session').catch(() => undefined));
   await expect.poll(() => offences.list(false).length).toBeGreaterThan(0);
   expect(lab.wasAway).toBe(true);
   expect(offences.list(true)).toEqual([]);
+});
+
+test('a page whose parts nobody answers says so in words', { tag: '@browser' }, async ({ page, lab }) => {
+  await page.route('**/assets/start-*.js', (route) => route.abort());
+  await page.goto(lab.url);
+  await expect(page.getByText('The page of Transfer Lab could not be loaded')).toBeVisible();
+  await page.unroute('**/assets/start-*.js');
+  await page.reload();
+  await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
 });
