@@ -51,9 +51,9 @@ function killTrainer(lab: LabServer): void {
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const parent = / PPid:\s+(\d+)|PPid:\s+(\d+)/.exec(readFileSync(`/proc/${name}/status`, 'utf8'));
+      const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'));
       const line = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (Number(parent?.[1] ?? parent?.[2]) === owner.pid && line.includes('trainer.js')) execFileSync('kill', ['-9', name]);
+      if (Number(parent?.[1]) === owner.pid && line.includes('trainer.js')) execFileSync('kill', ['-9', name]);
     } catch {
       // The process ended while it was looked at.
     }

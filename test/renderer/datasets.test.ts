@@ -192,7 +192,7 @@ describe('an import from files of the page', () => {
     const files = Array.from({ length: 9 }, (_, index) => ({ path: `cats/${index}.png`, file: new Blob(['x'.repeat(index + 1)]) }));
     const seen: { files: number; bytes: number }[] = [];
     const onProgress = (progress: { files: number; bytes: number }): void => void seen.push(progress);
-    const token = await sendFiles(connection, files, { signal: new AbortController().signal, onProgress, put: putInto(lab) });
+    const { token } = await sendFiles(connection, files, { signal: new AbortController().signal, onProgress, put: putInto(lab) });
     expect(token).not.toBe('');
     expect(seen.at(-1)).toEqual({ files: 9, bytes: 45 });
     expect(seen.map(({ bytes }) => bytes)).toEqual(seen.map(({ bytes }) => bytes).sort((a, b) => a - b));

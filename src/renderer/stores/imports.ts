@@ -55,7 +55,8 @@ export const useImportsStore = defineStore('imports', () => {
     const bytes = source.files.reduce((sum, { file }) => sum + file.size, 0);
     begin(name, 'sending', source.files.length, bytes);
     const onProgress = (sent: { files: number; bytes: number }): void => advance({ done: sent.files, bytes: sent.bytes });
-    return [await sendFiles(connection, source.files, { signal: control.signal, onProgress, ...(put === undefined ? {} : { put }) })];
+    const options = { signal: control.signal, onProgress, ...(put === undefined ? {} : { put }) };
+    return [(await sendFiles(connection, source.files, options)).token];
   };
   /** Undefined when it failed, which `failure` tells, or was cancelled; throws `conflict` while another one is under way. */
   const start = async (choice: ImportChoice, put?: PutFile): Promise<DatasetImportAnswer | undefined> => {

@@ -2,7 +2,7 @@
 // replaced, even while they are on their way.
 import { LabError } from '../../shared/contract/errors.ts';
 import type { LabConnection } from '../connection.ts';
-import { sendFiles, type PutFile } from './uploads.ts';
+import { sendFiles, type PutFile, type SentUpload } from './uploads.ts';
 
 export interface NamedFile {
   readonly name: string;
@@ -20,22 +20,17 @@ export interface TrialUpload {
   discard(): void;
 }
 
-interface SentPictures {
-  readonly uploadId: string;
-  readonly token: string;
-}
-
 export function createTrialUpload(connection: LabConnection): TrialUpload {
-  let sent: SentPictures | null = null;
+  let sent: SentUpload | null = null;
   let generation = 0;
   const drop = (uploadId: string): void => void connection.call('uploads.discard', { uploadId }).catch(() => undefined);
 
-  const send = async (pictures: readonly NamedFile[], { signal, put }: TrialUploadOptions): Promise<SentPictures> => {
+  const send = async (pictures: readonly NamedFile[], { signal, put }: TrialUploadOptions): Promise<SentUpload> => {
     if (sent !== null) return sent;
     const mine = generation;
     const files = pictures.map(({ name, file }, index) => ({ path: nameInUpload(index, name), file }));
     const options = { signal, onProgress: () => undefined, ...(put === undefined ? {} : { put }) };
-    const arrived = await sendWithId(connection, files, options);
+    const arrived = await sendFiles(connection, files, options);
     if (mine === generation && !signal.aborted) sent = arrived;
     else drop(arrived.uploadId);
     signal.throwIfAborted();
@@ -60,22 +55,6 @@ export function createTrialUpload(connection: LabConnection): TrialUpload {
       sent = null;
     },
   };
-}
-
-/** The sender answers the token only; the id, by which an upload is discarded, is heard on the way. */
-async function sendWithId(
-  connection: LabConnection,
-  files: Parameters<typeof sendFiles>[1],
-  options: Parameters<typeof sendFiles>[2],
-): Promise<SentPictures> {
-  let uploadId = '';
-  const call: LabConnection['call'] = async (method, input, callOptions) => {
-    const answer = await connection.call(method, input, callOptions);
-    if ('uploadId' in answer) uploadId = answer.uploadId;
-    return answer;
-  };
-  const token = await sendFiles({ ...connection, call }, files, options);
-  return { uploadId, token };
 }
 
 /** The lab lists files by name, numbers compared as numbers; only the ending is kept. */

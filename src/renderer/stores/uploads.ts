@@ -25,8 +25,14 @@ export interface SendOptions {
 const lanes = 4;
 const namesAtOnce = 500;
 
-/** Answers the token that stands for all files together; when it fails or is aborted nothing of them is kept. */
-export async function sendFiles(connection: LabConnection, files: readonly SentFile[], options: SendOptions): Promise<string> {
+export interface SentUpload {
+  readonly uploadId: string;
+  /** Stands for all files together. */
+  readonly token: string;
+}
+
+/** When it fails or is aborted nothing of the files is kept. */
+export async function sendFiles(connection: LabConnection, files: readonly SentFile[], options: SendOptions): Promise<SentUpload> {
   const { signal } = options;
   const totalBytes = files.reduce((sum, { file }) => sum + file.size, 0);
   const { uploadId, token } = await connection.call('uploads.open', { fileCount: files.length, totalBytes }, { signal });
@@ -36,7 +42,7 @@ export async function sendFiles(connection: LabConnection, files: readonly SentF
       await connection.call('uploads.name', { uploadId, from, names }, { signal });
     }
     await putAll(uploadId, files, options);
-    return token;
+    return { uploadId, token };
   } catch (error) {
     await connection.call('uploads.discard', { uploadId }).catch(() => undefined);
     throw error;
