@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { createAugmenter } from '../src/main/data/augment.ts';
-import { augmentationSchema } from '../src/shared/contract/schema.ts';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { createStream } from '../src/shared/domain/rng.ts';
 
 export interface AugmentationBenchOptions {

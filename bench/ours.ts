@@ -43,7 +43,8 @@ function commandOf({ work, folder }: OurRequest): TrainCommand {
   const cacheFolder = join(folder, 'cache');
   for (const path of [runFolder, cacheFolder]) mkdirSync(path, { recursive: true });
   const { recipe, seed, datasetFolder } = work;
-  const fixed = { type: 'train', runId: 'bench', resume: false, finishedPhases: 0 };
+  const featuresFolder = join(folder, 'features');
+  const fixed = { type: 'train', runId: 'bench', resume: false, finishedPhases: 0, baseWeights: null, featuresFolder };
   return trainCommandSchema.parse({ ...fixed, runFolder, datasetFolder, cacheFolder, recipe, seed, featureCacheBytes });
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createPrefetcher } from '../src/main/data/augmentPrefetch.ts';
 import { Graph } from '../src/main/engine/graph.ts';
 import { opTable } from '../src/main/engine/ops/table.ts';
-import { augmentationSchema } from '../src/shared/contract/schema.ts';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { openExecutor } from './kerasFixture.ts';
 
 test('TensorFlow reads a prefetched batch from the shared memory', () => {

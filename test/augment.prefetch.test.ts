@@ -5,7 +5,7 @@ import { createAugmenter } from '../src/main/data/augment.ts';
 import { createPrefetcher, type PrefetchedSource } from '../src/main/data/augmentPrefetch.ts';
 import { type BatchSource, transformBatches } from '../src/main/data/batches.ts';
 import { createSchedule } from '../src/main/data/schedule.ts';
-import { augmentationSchema } from '../src/shared/contract/schema.ts';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { createStream } from '../src/shared/domain/rng.ts';
 
 const shape = [6, 7, 3] as const;

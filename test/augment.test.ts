@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { applyTransform, createAugmenter } from '../src/main/data/augment.ts';
 import type { Batch } from '../src/main/data/batches.ts';
-import { type Augmentation, augmentationSchema } from '../src/shared/contract/schema.ts';
+import { type Augmentation, augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { drawTransform, type PictureShape, type TransformParameters } from '../src/shared/domain/augment.ts';
 import { createStream } from '../src/shared/domain/rng.ts';
 import { openFixture, placeSchema } from './kerasFixture.ts';

@@ -24,7 +24,14 @@ async function calibrateSmall(recipe: Recipe, change = {}, now?: () => number): 
   const cacheFolder = join(folder, 'cache');
   mkdirSync(cacheFolder, { recursive: true });
   const paths = { datasetFolder: join(folder, 'dataset'), cacheFolder };
-  const command = calibrateCommandSchema.parse({ type: 'calibrate', recipe, ...paths, featureCacheBytes: 1_000_000, ...change });
+  const command = calibrateCommandSchema.parse({
+    type: 'calibrate',
+    recipe,
+    ...paths,
+    baseWeights: null,
+    featureCacheBytes: 1_000_000,
+    ...change,
+  });
   const report = await calibrate(command, { executor, augmentWorker, ...(now === undefined ? {} : { now }) });
   expect(reportSchema.safeParse(report).error).toBeUndefined();
   return report;

@@ -4,15 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { layerSchema, type LayerType } from '../src/shared/contract/layers.ts';
-import {
-  augmentationSchema,
-  inputSchema,
-  optimizerSchema,
-  phaseSchema,
-  recipeSchema,
-  scheduleSchema,
-  splitSchema,
-} from '../src/shared/contract/schema.ts';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
+import { inputSchema, optimizerSchema, phaseSchema, recipeSchema, scheduleSchema, splitSchema } from '../src/shared/contract/schema.ts';
 import type { Phase, Recipe } from '../src/shared/contract/schema.ts';
 import { isEdited, isRecipeChanged, parseSeeds, startDraft, toRunRequest } from '../src/shared/domain/draft/draft.ts';
 import { describeField, describeFields, describeVariant, findFault } from '../src/shared/domain/draft/fields.ts';

@@ -49,7 +49,7 @@ describe('the plan', () => {
     const [, ...others] = transfer.network.layers;
     const layers = others.filter((layer) => layer.type !== 'Flatten');
     const split = { sizes: null, problem: { layer: null, message: 'There is no dataset.', fix: 'Import it.' } };
-    const unflattened = planPreflight({ ...transfer, network: { layers } }, {}, split);
+    const unflattened = planPreflight({ ...transfer, network: { ...transfer.network, layers } }, {}, split);
     expect(unflattened.problem?.fix).toContain('Flatten');
     expect(unflattened.phases[0]).toMatchObject({ name: 'full', train: 0, stepsPerEpoch: 0 });
     expect(planPreflight(transfer, {}, split).problem).toEqual(split.problem);
@@ -74,7 +74,13 @@ function mnistRecipe(split: Split): Recipe {
     { ...phase, name: 'low', classes: [0, 1, 2] },
   ];
   const dataset = { ...base.dataset, id: 'mnist-10k', fallback };
-  return recipeSchema.parse({ ...base, dataset, splits: { document: split, sound: split }, network: { layers }, phases });
+  return recipeSchema.parse({
+    ...base,
+    dataset,
+    splits: { document: split, sound: split },
+    network: { ...transfer.network, layers },
+    phases,
+  });
 }
 
 describe('the core', () => {

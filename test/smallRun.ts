@@ -112,6 +112,8 @@ export async function openSmallRun(executor: Executor, recipe: Recipe = smallRec
         runFolder: join(folder, 'run'),
         datasetFolder: join(folder, 'dataset'),
         cacheFolder: join(folder, 'cache'),
+        featuresFolder: join(folder, 'features'),
+        baseWeights: null,
         recipe,
         seed: 5,
         resume: false,

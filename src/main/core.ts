@@ -35,6 +35,7 @@ import { createRuns, type RunService } from './services/runs.ts';
 import { createSettings } from './services/settings.ts';
 import type { ChildPrograms } from './services/supervisor.ts';
 import { createViewerClient } from './services/viewerClient.ts';
+import { createWeights } from './services/weights.ts';
 
 export interface CoreOptions {
   /** Absolute folder of the workspace. */
@@ -145,9 +146,10 @@ function createServices(options: CoreOptions, places: WorkspacePlaces, database:
   const around = { ...stores, places, programs, events };
   const datasets = createDatasets({ ...around, resourcesFolder, datasets: createDatasetStore(database) });
   const recipes = createRecipes(resourcesFolder);
+  const weights = createWeights({ places, programs, resourcesFolder });
   const settings = createSettings(around);
   const table = createRunTable(database);
-  const runs = createRuns({ ...around, ...ladder, datasets, recipes, settings, versions });
+  const runs = createRuns({ ...around, ...ladder, datasets, recipes, settings, weights, versions });
   const files = createFiles({ places, host });
   const viewer = createViewerClient({ node: programs.node, program: programs.viewer });
   const pictures = createPictures({ viewer, datasets });
@@ -169,9 +171,10 @@ function createServices(options: CoreOptions, places: WorkspacePlaces, database:
     results,
     comparison,
     reports,
+    weights,
     history: createHistory({ ...around, table }),
     housekeeping: createHousekeeping({ ...around, table, discardUploads: () => files.discardUnusedUploads() }),
-    planning: createPlanning({ ...around, recipes, datasets, settings, viewer, isTraining }),
+    planning: createPlanning({ ...around, recipes, datasets, settings, weights, viewer, isTraining }),
     assets: createAssets({ files, pictures, reports }),
   };
 }

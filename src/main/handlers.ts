@@ -9,14 +9,17 @@ import { createRecipesHandlers, type RecipeServices } from './handlers/recipes.t
 import { createReportsHandlers } from './handlers/reports.ts';
 import { createResultsHandlers } from './handlers/results.ts';
 import { createRunsHandlers, type RunServices } from './handlers/runs.ts';
+import { createWeightsHandlers } from './handlers/weights.ts';
 import type { ComparisonService } from './services/comparison.ts';
 import type { ReportsService } from './services/reports.ts';
 import type { ResultsService } from './services/results.ts';
+import type { WeightsService } from './services/weights.ts';
 
 export interface Services extends CoreServices, Omit<DatasetServices, 'requireOpen'>, RecipeServices, Omit<RunServices, 'requireOpen'> {
   readonly results: ResultsService;
   readonly comparison: ComparisonService;
   readonly reports: ReportsService;
+  readonly weights: WeightsService;
   /** False while the core is closing: what is asked then belongs to the next owner. */
   readonly isOpen: () => boolean;
 }
@@ -36,5 +39,6 @@ export function createHandlers(services: Services): Handlers {
     ...createResultsHandlers(services.results),
     ...createComparisonHandlers(services.comparison),
     ...createReportsHandlers(services.reports),
+    ...createWeightsHandlers(services.weights),
   };
 }

@@ -118,6 +118,7 @@ const wrongUse: readonly ErrorCode[] = [
   'not_found',
   'conflict',
   'dataset_missing',
+  'weights_missing',
   'dataset_changed',
   'unsupported',
   'limit_exceeded',

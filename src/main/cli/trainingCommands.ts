@@ -19,7 +19,7 @@ export const trainingCommands: readonly CommandDefinition[] = [
     positionals: { least: 1, most: 1 },
     options: {
       dataset: { value: 'ID', help: "train on this dataset instead of the recipe's" },
-      weights: { value: 'ID', help: 'start weights; this version knows only random' },
+      weights: { value: 'ID', help: "weights of the base instead of the recipe's, by their id, or random" },
       set: { value: 'PATH=JSON', isMultiple: true, help: 'change one place of the recipe; may be given several times' },
       seeds: { value: '1,2,3', help: "train once per seed instead of with the recipe's seed" },
       protocol: { value: 'document|sound', help: "hold-out as the document did it, or sound; otherwise the recipe's" },
@@ -79,20 +79,13 @@ async function settle({ client, positionals, screen, signal }: Invocation, metho
 }
 
 function readRequest(recipe: string, options: Options): RunRequest {
-  const weights = options.text['weights'];
-  if (weights !== undefined && weights !== 'random') {
-    throw new LabError('unsupported', 'This version starts from random weights only.', {
-      expected: '--weights random',
-      received: weights,
-      help: 'Leave the option out.',
-    });
-  }
   return {
     recipe: readRecipeSource(recipe),
     datasetId: options.text['dataset'] ?? null,
     settings: (options.list['set'] ?? []).map(readSetting),
     seeds: options.text['seeds'] === undefined ? null : readSeeds(options.text['seeds']),
     protocol: readChoice(options, 'protocol', ['document', 'sound'] as const) ?? null,
+    weights: options.text['weights'] ?? null,
     name: options.text['name'] ?? null,
   };
 }

@@ -5,7 +5,7 @@
  * the result. Does not draw (shared/domain/augment.ts) and knows nothing of files or TensorFlow. The batch pipeline calls an augmenter
  * per step; the preview calls drawTransform and applyTransform for single pictures.
  */
-import type { Augmentation } from '../../shared/contract/schema.ts';
+import type { Augmentation } from '../../shared/contract/augmentation.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import { drawTransform, type PictureShape, type TransformParameters } from '../../shared/domain/augment.ts';
 import { type PictureMove, copyPicture, createAffineMatrix, resamplePicture, writeAffineMatrix } from './augmentAffine.ts';

@@ -1,7 +1,7 @@
 // The affine part of an augmentation: Keras 3.15 apply_affine_transform (keras/src/legacy/preprocessing/image.py) with bilinear
 // interpolation as scipy.ndimage.affine_transform order=1 defines it (scipy/ndimage/src/ni_interpolation.c), together with the flips that
 // follow it. Does not draw, and does not touch grey levels. augment.ts calls it per picture, so nothing here allocates per picture.
-import type { Augmentation } from '../../shared/contract/schema.ts';
+import type { Augmentation } from '../../shared/contract/augmentation.ts';
 import type { PictureShape, TransformParameters } from '../../shared/domain/augment.ts';
 
 export type FillMode = Augmentation['fillMode'];

@@ -1,6 +1,6 @@
 // The shared memory between createPrefetcher and its threads: a ring of slots, each one batch on its way from bytes to float pixels.
 // A slot's state is changed by one side at a time: the owner makes it empty and ready, whoever takes it ready makes it taken, then done.
-import type { Augmentation } from '../../shared/contract/schema.ts';
+import type { Augmentation } from '../../shared/contract/augmentation.ts';
 import type { PictureShape } from '../../shared/domain/augment.ts';
 import { createBatchAugmenter } from './augment.ts';
 import { alignUp } from './buffers.ts';

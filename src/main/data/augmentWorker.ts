@@ -1,7 +1,7 @@
 // Entry of a prefetch thread: augments whatever slot of the ring is ready, oldest first, and sleeps when there is none. It loads neither
 // TensorFlow nor files; everything it needs comes with workerData. createPrefetcher starts it and ends it through the control words.
 import { workerData } from 'node:worker_threads';
-import type { Augmentation } from '../../shared/contract/schema.ts';
+import type { Augmentation } from '../../shared/contract/augmentation.ts';
 import type { PictureShape } from '../../shared/domain/augment.ts';
 import { type RingLayout, controlField, createSlotWork, tryWork, viewRing } from './augmentRing.ts';
 

@@ -15,6 +15,10 @@ export interface WorkspacePlaces {
   readonly owner: string;
   readonly database: string;
   readonly datasets: string;
+  /** Imported weights, one folder each. */
+  readonly weights: string;
+  /** Features of frozen layers that runs share; may be emptied at any time. */
+  readonly features: string;
   readonly runs: string;
   readonly cache: string;
   readonly backups: string;
@@ -37,6 +41,8 @@ export function placesOf(folder: string): WorkspacePlaces {
     owner: join(folder, 'owner.json'),
     database: join(folder, 'lab.sqlite'),
     datasets: join(folder, 'datasets'),
+    weights: join(folder, 'weights'),
+    features: join(folder, 'features'),
     runs: join(folder, 'runs'),
     cache: join(folder, 'cache'),
     backups: join(folder, 'backups'),
@@ -53,7 +59,8 @@ export function lockWorkspace(folder: string): WorkspaceLock | undefined {
     refuseForeignFolder(places);
     const lock = holdLock(places.lock);
     if (lock === undefined) return undefined;
-    for (const place of [places.datasets, places.runs, places.cache, places.backups, places.reports]) mkdirSync(place, { recursive: true });
+    const { datasets, weights, features, runs, cache, backups, reports } = places;
+    for (const place of [datasets, weights, features, runs, cache, backups, reports]) mkdirSync(place, { recursive: true });
     return { places, release: () => lock.close() };
   } catch (error) {
     throw explainSqliteError(error, folder);

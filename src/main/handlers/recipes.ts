@@ -14,6 +14,7 @@ export function createRecipesHandlers({ recipes, planning }: RecipeServices): Ha
     'recipes.show': ({ id }) => recipes.show(id),
     'recipes.parameters': ({ recipe }) => recipes.countParameters(recipe),
     'recipes.preflight': (request) => planning.preflight(request),
+    'recipes.fit': (request, { signal }) => planning.fit(request, signal),
     'recipes.calibrate': (request, { signal }) => planning.calibrate(request, signal),
   };
 }

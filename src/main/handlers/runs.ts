@@ -16,6 +16,10 @@ export function createRunsHandlers({ runs, history, requireOpen }: RunServices):
       requireOpen();
       return runs.create(request);
     },
+    'runs.createGroup': ({ requests }) => {
+      requireOpen();
+      return runs.createGroup(requests);
+    },
     'runs.list': (filter) => runs.list(filter),
     'runs.query': (query) => history.query(query),
     'runs.fields': () => history.fields(),

@@ -13,7 +13,9 @@ import type { ChildEnd } from './childEnd.ts';
 import type { DatasetService, StoredDataset } from './datasets.ts';
 import type { EventService } from './events.ts';
 import { chooseFeatureCacheBytes, describeMachine } from './machine.ts';
+import { locateWeights } from './baseWeights.ts';
 import { requireDataset } from './runDataset.ts';
+import type { WeightsService } from './weights.ts';
 import { createProgressGate } from './progressGate.ts';
 import { sampleResources } from './resources.ts';
 import { endOrphan, readProcessStart } from './processes.ts';
@@ -26,6 +28,7 @@ export interface AttemptSurroundings extends RecorderSurroundings {
   readonly programs: ChildPrograms;
   readonly datasets: DatasetService;
   readonly settings: Pick<SettingsService, 'show'>;
+  readonly weights: WeightsService;
   /** Times of the stop ladder; tests shorten them. */
   readonly ladder?: { readonly messageMs: number; readonly terminateMs: number };
 }
@@ -130,8 +133,9 @@ class TrainingAttempt implements Attempt {
   }
 
   #start(dataset: StoredDataset): Child {
-    const { places, programs, runs, events, ladder } = this.#around;
+    const { places, programs, runs, events, weights, ladder } = this.#around;
     const { runId, finishedPhases, attempts } = this.#run;
+    const recipe = runs.readRecipe(runId);
     const settings = this.#readSettings();
     const runFolder = join(places.runs, runId);
     mkdirSync(runFolder, { recursive: true });
@@ -142,7 +146,9 @@ class TrainingAttempt implements Attempt {
       runFolder,
       datasetFolder: dataset.folder,
       cacheFolder: this.#cacheFolder(),
-      recipe: runs.readRecipe(runId),
+      featuresFolder: places.features,
+      baseWeights: locateWeights(recipe, weights),
+      recipe,
       seed: this.#run.seed,
       resume: attempts > 0,
       finishedPhases,

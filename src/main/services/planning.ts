@@ -11,6 +11,7 @@ import type { Recipe } from '../../shared/contract/schema.ts';
 import { planPreflight, type SplitOutcome } from '../../shared/domain/preflight.ts';
 import { chooseSplit, requireRecipe, type DatasetFacts } from '../../shared/domain/recipe.ts';
 import type { WorkspacePlaces } from '../db/workspace.ts';
+import { locateWeights } from './baseWeights.ts';
 import { askChild } from './childAnswer.ts';
 import type { DatasetService } from './datasets.ts';
 import { chooseFeatureCacheBytes } from './machine.ts';
@@ -19,10 +20,13 @@ import { chooseDataset, withDataset } from './runRequests.ts';
 import { trainingEnvironment, type SettingsService } from './settings.ts';
 import type { ChildPrograms } from './supervisor.ts';
 import type { ViewerClient } from './viewerClient.ts';
+import type { WeightsService } from './weights.ts';
 
 export interface PlanningService {
   /** Throws `bad_recipe` only for what is no recipe at all; a recipe that cannot run is answered with its problem. */
   preflight(request: HandlerInput<'recipes.preflight'>): Promise<Answer<'recipes.preflight'>>;
+  /** Statistics of the training pictures for `input.normalize`. */
+  fit(request: HandlerInput<'recipes.fit'>, signal: AbortSignal): Promise<Answer<'recipes.fit'>>;
   /** Throws what starting the run would throw; cancelling ends the child at once. */
   calibrate(request: HandlerInput<'recipes.calibrate'>, signal: AbortSignal): Promise<Answer<'recipes.calibrate'>>;
 }
@@ -33,6 +37,7 @@ export interface PlanningSurroundings {
   readonly recipes: RecipeService;
   readonly datasets: DatasetService;
   readonly settings: SettingsService;
+  readonly weights: WeightsService;
   readonly viewer: ViewerClient;
   readonly isTraining: () => boolean;
 }
@@ -61,6 +66,10 @@ class Planning implements PlanningService {
     return planPreflight(fitting, factsOf(fitting, dataset), await this.#split(fitting, dataset));
   }
 
+  fit({ recipe }: HandlerInput<'recipes.fit'>): Promise<Answer<'recipes.fit'>> {
+    return Promise.reject(new LabError('unsupported', `The pictures of ${recipe.from} cannot be measured.`));
+  }
+
   calibrate(request: HandlerInput<'recipes.calibrate'>, signal: AbortSignal): Promise<Answer<'recipes.calibrate'>> {
     const mine = this.#lastCalibration.then(() => this.#measure(request, signal));
     this.#lastCalibration = mine.catch(() => undefined);
@@ -84,7 +93,7 @@ class Planning implements PlanningService {
     { recipe: source, datasetId }: HandlerInput<'recipes.calibrate'>,
     signal: AbortSignal,
   ): Promise<Answer<'recipes.calibrate'>> {
-    const { recipes, datasets, places, programs, settings, isTraining } = this.#around;
+    const { recipes, datasets, places, programs, settings, weights, isTraining } = this.#around;
     signal.throwIfAborted();
     const read = recipes.read(source);
     const dataset = chooseDataset(read, datasetId, datasets);
@@ -102,6 +111,7 @@ class Planning implements PlanningService {
       recipe,
       datasetFolder: folder,
       cacheFolder,
+      baseWeights: weights.find(recipe.network.base?.weights ?? 'random') === undefined ? null : locateWeights(recipe, weights),
       featureCacheBytes: chosen.featureCacheBytes ?? chooseFeatureCacheBytes(),
     } as const;
     try {

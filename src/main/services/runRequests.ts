@@ -9,7 +9,9 @@ import { applySetting, chooseSplit, requireRecipe } from '../../shared/domain/re
 import type { PlannedPhase } from '../db/phases.ts';
 import type { NewRun } from '../db/runs.ts';
 import type { DatasetService } from './datasets.ts';
+import { settleWeights } from './baseWeights.ts';
 import type { RecipeService } from './recipes.ts';
+import type { WeightsService } from './weights.ts';
 
 export interface PlannedRuns {
   readonly group: string | null;
@@ -17,12 +19,19 @@ export interface PlannedRuns {
   readonly phases: readonly PlannedPhase[];
 }
 
-/** Throws `bad_recipe`, `bad_usage` or `dataset_missing` with what to change. */
-export function planRuns(request: RunRequest, recipes: RecipeService, datasets: DatasetService): PlannedRuns {
+export interface RunSources {
+  readonly recipes: RecipeService;
+  readonly datasets: DatasetService;
+  readonly weights: WeightsService;
+}
+
+/** Throws `bad_recipe`, `bad_usage`, `dataset_missing` or `weights_missing` with what to change. */
+export function planRuns(request: RunRequest, sources: RunSources): PlannedRuns {
+  const { recipes, datasets, weights } = sources;
   const chosen = chooseProtocol(recipes.read(request.recipe), request.protocol);
   const set = request.settings.reduce((recipe, { path, json }) => applySetting(recipe, path, json), chosen);
   const dataset = chooseDataset(set, request.datasetId, datasets);
-  const recipe = request.datasetId === null ? set : withDataset(set, dataset);
+  const recipe = settleWeights(request.datasetId === null ? set : withDataset(set, dataset), request.weights, weights);
   const facts = { classCount: dataset.classes.length, split: chooseSplit(recipe, dataset.id) };
   const { phases } = requireRecipe(recipe, { ...facts, shape: dataset.shape });
   const seeds = request.seeds ?? [recipe.seed];
@@ -34,7 +43,7 @@ export function planRuns(request: RunRequest, recipes: RecipeService, datasets: 
     });
   }
   const createdAt = new Date().toISOString();
-  const group = seeds.length > 1 ? `g-${drawId(createdAt)}` : null;
+  const group = seeds.length > 1 ? drawGroup(createdAt) : null;
   const base = { name: request.name ?? recipe.title, recipe, group, protocol: recipe.protocol, datasetId: dataset.id, createdAt };
   return {
     group,
@@ -74,6 +83,20 @@ export function withDataset(recipe: Recipe, dataset: DatasetAnswer): Recipe {
   const [height = 1, width = 1, channels = 1] = dataset.shape;
   const shape: Recipe['dataset']['shape'] = [height, width, channels === 3 ? 3 : 1];
   return { ...recipe, dataset: { ...recipe.dataset, id: dataset.id, classes: dataset.classes, shape, fallback: null } };
+}
+
+/** Several requests as one group; throws for the first that cannot run, before anything is written. */
+export function planGroup(
+  requests: readonly RunRequest[],
+  sources: RunSources,
+): { readonly group: string; readonly plans: readonly PlannedRuns[] } {
+  const group = drawGroup(new Date().toISOString());
+  const plans = requests.map((request) => planRuns(request, sources));
+  return { group, plans: plans.map((plan) => ({ ...plan, group, runs: plan.runs.map((run) => ({ ...run, group })) })) };
+}
+
+function drawGroup(createdAt: string): string {
+  return `g-${drawId(createdAt)}`;
 }
 
 /** Short enough to type: the day and five letters without those that are easily mistaken. */

@@ -12,7 +12,7 @@ import type { RecipeService } from './recipes.ts';
 import { requireDataset } from './runDataset.ts';
 import { getRun, requireKept, resolveRun } from './runReferences.ts';
 import { createRunQueue, type RunQueue } from './runQueue.ts';
-import { planRuns } from './runRequests.ts';
+import { planGroup, planRuns, type PlannedRuns } from './runRequests.ts';
 import { toDetails, toEpochAnswer, toSummary } from './runViews.ts';
 
 export interface RunService {
@@ -22,6 +22,7 @@ export interface RunService {
   epochs(reference: string, offset: number, limit: number): Answer<'runs.epochs'>;
   resume(reference: string): Answer<'runs.resume'>;
   /** Resolves once the work is saved. */
+  createGroup(requests: readonly RunRequest[]): Answer<'runs.createGroup'>;
   pause(reference: string, signal: AbortSignal): Promise<Answer<'runs.pause'>>;
   stop(reference: string, signal: AbortSignal): Promise<Answer<'runs.stop'>>;
   trash(references: readonly string[]): Answer<'runs.delete'>;
@@ -57,9 +58,21 @@ class Runs implements RunService {
   }
 
   create(request: RunRequest): Answer<'runs.create'> {
-    const { recipes, datasets, runs, phases, events } = this.#around;
-    const planned = planRuns(request, recipes, datasets);
-    const since = events.latest();
+    const planned = planRuns(request, this.#around);
+    const since = this.#around.events.latest();
+    this.#insert(planned);
+    return { group: planned.group, runs: planned.runs.map(({ runId }) => this.#summary(runId)), since };
+  }
+
+  createGroup(requests: readonly RunRequest[]): Answer<'runs.createGroup'> {
+    const { group, plans } = planGroup(requests, this.#around);
+    const since = this.#around.events.latest();
+    for (const plan of plans) this.#insert(plan);
+    return { group, runs: plans.flatMap((plan) => plan.runs.map(({ runId }) => this.#summary(runId))), since };
+  }
+
+  #insert(planned: PlannedRuns): void {
+    const { runs, phases, events } = this.#around;
     for (const run of planned.runs) {
       const { runId, name, seed, group } = run;
       events.commitRun({ type: 'run.created', runId, recipeId: run.recipe.id, name, seed, group }, () => {
@@ -68,7 +81,6 @@ class Runs implements RunService {
       });
     }
     for (const { runId } of planned.runs) this.#queue.add(runId);
-    return { group: planned.group, runs: planned.runs.map(({ runId }) => this.#summary(runId)), since };
   }
 
   list(filter: HandlerInput<'runs.list'>): Answer<'runs.list'> {

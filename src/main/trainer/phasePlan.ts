@@ -1,7 +1,7 @@
 // One phase of the recipe, resolved: network, trainable layers, where it may be cut, and the program's options. Pure.
 import { LabError } from '../../shared/contract/errors.ts';
 import type { Phase, Recipe } from '../../shared/contract/schema.ts';
-import { resolveNetwork, selectTrainableLayers } from '../../shared/domain/network.ts';
+import { resolveWholeNetwork, selectPhaseLayers } from '../../shared/domain/recipeNetwork.ts';
 import type { ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
 import { createStream } from '../../shared/domain/rng.ts';
 import { findFrozenPrefix, type FrozenPrefix } from '../engine/frozenPrefix.ts';
@@ -29,21 +29,26 @@ export interface PhaseFacts {
 export function planPhase(recipe: Recipe, index: number, facts: PhaseFacts): PhasePlan {
   const phase = recipe.phases[index];
   if (phase === undefined) throw new LabError('internal', `The recipe has no phase ${index}.`);
-  const result = resolveNetwork(recipe.network.layers, facts.pictureShape, facts.classCount);
+  const result = resolveWholeNetwork(recipe, facts.pictureShape, facts.classCount);
   if (!result.ok) {
     const { layer, message, fix } = result.problem;
     throw new LabError('bad_recipe', `The network cannot work: ${layer}: ${message}`, { help: fix });
   }
-  const trainableLayers = selectTrainableLayers(result.network, phase.trainable);
+  const trainableLayers = selectPhaseLayers(result.network, phase);
   const mayCache = phase.cacheFeatures && phase.augmentation === null;
   const none: FrozenPrefix = { length: 0, shape: result.network.inputShape };
   return {
     phase,
     network: result.network,
     trainableLayers,
-    prefix: mayCache ? findFrozenPrefix(result.network, trainableLayers, phase.frozenBatchNormalization) : none,
+    prefix: mayCache ? findFrozenPrefix(result.network, trainableLayers, normalizationMode(phase)) : none,
     precision: choosePrecision(phase.precision, facts.bfloat16),
   };
+}
+
+/** Layers that are trained have no frozen mode. */
+function normalizationMode(phase: Phase): PlanOptions['frozenBatchNormalization'] {
+  return phase.frozenBatchNormalization === 'batchStatistics' ? 'batchStatistics' : 'inference';
 }
 
 function choosePrecision(precision: Phase['precision'], bfloat16: Executor['bfloat16']): Precision {
@@ -74,7 +79,7 @@ export function programOptions(
   return {
     network,
     trainableLayers: plan.trainableLayers,
-    frozenBatchNormalization: phase.frozenBatchNormalization,
+    frozenBatchNormalization: normalizationMode(phase),
     input: recipe.input,
     source,
     optimizer: phase.optimizer,

@@ -9,6 +9,7 @@ import { recipeMethods } from './methods/recipes.ts';
 import { reportMethods } from './methods/reports.ts';
 import { resultMethods } from './methods/results.ts';
 import { runMethods } from './methods/runs.ts';
+import { weightsMethods } from './methods/weights.ts';
 
 export const api = {
   ...coreMethods,
@@ -19,6 +20,7 @@ export const api = {
   ...resultMethods,
   ...comparisonMethods,
   ...reportMethods,
+  ...weightsMethods,
 } as const;
 
 export type Api = typeof api;

@@ -10,6 +10,7 @@ export const errorCodes = [
   'conflict',
   'dataset_missing',
   'dataset_changed',
+  'weights_missing',
   'unsupported',
   'workspace_busy',
   'workspace_damaged',

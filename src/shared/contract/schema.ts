@@ -1,6 +1,8 @@
 // The recipe: complete definition of an experiment as versioned JSON (product.md section 1 and 2).
 // Owns field names, ranges and defaults; what a recipe means is computed in domain/. Unknown keys are errors.
 import { z } from 'zod';
+import { augmentationSchema } from './augmentation.ts';
+import { baseSchema } from './base.ts';
 import { layerSchema } from './layers.ts';
 
 const positive = z.int().positive();
@@ -23,7 +25,12 @@ export const inputSchema = z.strictObject({
   resize: z.enum(['bilinear', 'nearest']).default('bilinear'),
   /** unit: x/255; minusOneToOne: x/127.5 - 1 (MobileNet); caffe: BGR minus the ImageNet means (VGG); none: 0..255. */
   scaling: z.enum(['unit', 'minusOneToOne', 'caffe', 'none']).default('unit'),
-  /** Per-channel (x - mean) / std after scaling. */
+  /** ImageDataGenerator's samplewise standardisation, after scaling and for every split alike. */
+  standardization: z
+    .strictObject({ samplewiseCenter: z.boolean().default(false), samplewiseStdNormalization: z.boolean().default(false) })
+    .nullable()
+    .default(null),
+  /** Per-channel (x - mean) / std after scaling: featurewise standardisation, with values that were fitted before or are given. */
   normalize: z
     .strictObject({ mean: z.array(z.number()).min(1), std: z.array(z.number().positive()).min(1) })
     .nullable()
@@ -63,28 +70,6 @@ export const splitSchema = z.strictObject({
   trainLimit: positive.nullable().default(null),
 });
 export type Split = z.infer<typeof splitSchema>;
-
-export const augmentationSchema = z.strictObject({
-  rotationRange: z.number().min(0).max(180).default(0),
-  widthShiftRange: z.number().min(0).default(0),
-  heightShiftRange: z.number().min(0).default(0),
-  brightnessRange: z
-    .tuple([z.number().min(0), z.number().min(0)])
-    .nullable()
-    .default(null),
-  /** Degrees, as in Keras. */
-  shearRange: z.number().min(0).default(0),
-  /** A number z means [1 - z, 1 + z]. */
-  zoomRange: z
-    .preprocess((value) => (typeof value === 'number' ? [1 - value, 1 + value] : value), z.tuple([z.number(), z.number()]))
-    .default([1, 1]),
-  channelShiftRange: z.number().min(0).default(0),
-  fillMode: z.enum(['nearest', 'constant', 'reflect', 'wrap']).default('nearest'),
-  cval: z.number().default(0),
-  horizontalFlip: z.boolean().default(false),
-  verticalFlip: z.boolean().default(false),
-});
-export type Augmentation = z.infer<typeof augmentationSchema>;
 
 const learningRate = z.number().positive();
 export const optimizerSchema = z.discriminatedUnion('type', [
@@ -202,11 +187,27 @@ export const phaseSchema = z.strictObject({
   trainable: trainableSchema.default({ type: 'all' }),
   /** previous: weights of the phase before (fresh in the first phase); fresh: drawn anew. */
   startFrom: z.enum(['previous', 'fresh']).default('previous'),
-  frozenBatchNormalization: z.enum(['inference', 'batchStatistics']).default('inference'),
+  /**
+   * What BatchNormalization does in frozen layers: inference: today's Keras; batchStatistics: normalises by the batch, as multi-backend
+   * Keras 2 did; trained: these layers stay trainable though the layers around them are frozen.
+   */
+  frozenBatchNormalization: z.enum(['inference', 'batchStatistics', 'trained']).default('inference'),
+  /** Discriminative learning rates: layers up to and including `upTo`, behind the entry before, train at this multiple; the rest at 1. */
+  learningRateMultipliers: z
+    .array(z.strictObject({ upTo: z.string().min(1).max(80), multiplier: z.number().positive().max(1000) }))
+    .max(40)
+    .default([]),
   optimizer: optimizerSchema,
   schedule: scheduleSchema.default({ type: 'constant', warmupSteps: 0 }),
   batchSize: positive,
   epochs: positive,
+  /** Train as many epochs as the best epoch of an earlier phase, `epochs` at most. */
+  epochsFrom: z
+    .strictObject({ phase: z.string().min(1).max(60), monitor: z.enum(['valLoss', 'valAccuracy']).default('valLoss') })
+    .nullable()
+    .default(null),
+  /** trainAndValidation: the validation pictures are trained on too, and nothing is validated. */
+  trainOn: z.enum(['train', 'trainAndValidation']).default('train'),
   /** Generator semantics: steps drawn per epoch, the order continuing over epochs; null means one pass. */
   stepsPerEpoch: positive.nullable().default(null),
   augmentation: augmentationSchema.nullable().default(null),
@@ -257,7 +258,8 @@ export const recipeSchema = z.strictObject({
   input: inputSchema.prefault({}),
   protocol: z.enum(['document', 'sound']).default('document'),
   splits: z.strictObject({ document: splitSchema, sound: splitSchema }),
-  network: z.strictObject({ layers: z.array(layerSchema).min(1).max(2000) }),
+  /** `layers` follow the base, or are the whole network without one. */
+  network: z.strictObject({ base: baseSchema.nullable().default(null), layers: z.array(layerSchema).min(1).max(2000) }),
   phases: z.array(phaseSchema).min(1).max(20),
   seed: seed.default(1),
   published: z.array(publishedSchema).default([]),

@@ -11,6 +11,10 @@ export const exitCodes = { done: 0, failed: 1, stopped: 10, diskFull: 11, badInp
 const metricPair = z.strictObject({ loss: z.number(), accuracy: z.number() });
 export type MetricPair = z.infer<typeof metricPair>;
 
+/** Safetensors file with the weights of a base by `layer/weight`: absolute path and SHA-256. */
+const baseWeightsSchema = z.strictObject({ path: z.string(), sha256: z.string() });
+export type BaseWeights = z.infer<typeof baseWeightsSchema>;
+
 export const trainCommandSchema = z.strictObject({
   type: z.literal('train'),
   runId: z.string(),
@@ -18,8 +22,12 @@ export const trainCommandSchema = z.strictObject({
   runFolder: z.string(),
   /** Absolute folder of the dataset store (dataset.json, images.bin, labels.bin). */
   datasetFolder: z.string(),
-  /** Absolute folder for feature caches, emptied by the trainer that filled it. */
+  /** Absolute folder for what only this run needs while it trains, such as resized pictures. */
   cacheFolder: z.string(),
+  /** Absolute folder of features that runs share; the trainer adds to it and never removes what another may read. */
+  featuresFolder: z.string(),
+  /** What the base of the network starts from; null when it is random or there is no base. */
+  baseWeights: baseWeightsSchema.nullable(),
   recipe: recipeSchema,
   seed: z.int(),
   /** Continue from the newest checkpoint that verifies; without one start from the beginning. */
@@ -78,6 +86,7 @@ export const calibrateCommandSchema = z.strictObject({
   datasetFolder: z.string(),
   /** Absolute folder for resized pictures and features, removed by the core afterwards. */
   cacheFolder: z.string(),
+  baseWeights: baseWeightsSchema.nullable(),
   featureCacheBytes: z.int().positive(),
 });
 export type CalibrateCommand = z.infer<typeof calibrateCommandSchema>;

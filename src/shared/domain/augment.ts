@@ -1,6 +1,6 @@
 // Draws the parameters of one picture's random transform, with the names, distributions and signs of Keras 3.15
 // ImageDataGenerator.get_random_transform. Applying them is the data layer's work; training, preview and export share both halves.
-import type { Augmentation } from '../contract/schema.ts';
+import type { Augmentation } from '../contract/augmentation.ts';
 import { createStream } from './rng.ts';
 
 /** Height, width, channels. */

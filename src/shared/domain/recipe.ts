@@ -5,9 +5,10 @@ import { recipeSchema } from '../contract/schema.ts';
 import type { Phase, Recipe, Split } from '../contract/schema.ts';
 import { validate } from '../contract/validation.ts';
 import { findNearest } from './nearest.ts';
-import { countParameters, resolveNetwork, selectTrainableLayers } from './network.ts';
+import { countParameters } from './network.ts';
 import type { NetworkParameters } from './network.ts';
 import type { LayerShape, NetworkProblem, ResolvedLayer, ResolvedNetwork } from './networkTypes.ts';
+import { resolveWholeNetwork, selectPhaseLayers } from './recipeNetwork.ts';
 
 export interface ResolvedPhase {
   readonly name: string;
@@ -37,7 +38,7 @@ export interface DatasetFacts {
 export function resolveRecipe(recipe: Recipe, facts: DatasetFacts = {}): RecipeResult {
   const classCount = facts.classCount ?? recipe.dataset.classes.length;
   const classCounts = recipe.phases.map((phase) => phase.classes?.length ?? classCount);
-  const outcome = resolveNetwork(recipe.network.layers, findInputShape(recipe, facts.shape), classCounts[0] ?? classCount);
+  const outcome = resolveWholeNetwork(recipe, findInputShape(recipe, facts.shape), classCounts[0] ?? classCount);
   const { network } = outcome;
   const selections = recipe.phases.map((phase) => selectLayers(network, phase));
   const phases = recipe.phases.map((phase, index) => {
@@ -84,7 +85,7 @@ interface LayerSelection {
 
 function selectLayers(network: ResolvedNetwork, phase: Phase): LayerSelection {
   try {
-    return { layers: selectTrainableLayers(network, phase.trainable), error: null };
+    return { layers: selectPhaseLayers(network, phase), error: null };
   } catch (error) {
     if (error instanceof LabError) return { layers: new Set(), error };
     throw error;

@@ -56,6 +56,10 @@ export const recipeMethods = {
   'recipes.show': method(z.strictObject({ id: z.string().min(1).max(64) }), recipeSchema),
   'recipes.parameters': method(z.strictObject({ recipe: recipeSourceSchema }), recipeParametersSchema),
   'recipes.preflight': method(recipeOnDataset, preflightSchema, { deadlineMs: minutes }),
+  /** Mean and standard deviation per channel of the training pictures after scaling, as ImageDataGenerator.fit; for `input.normalize`. */
+  'recipes.fit': method(recipeOnDataset, z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()), images: count }), {
+    deadlineMs: 5 * minutes,
+  }),
   /** Times a few real training steps of each phase. */
   'recipes.calibrate': method(recipeOnDataset, calibrationSchema, { deadlineMs: 5 * minutes }),
 } as const;

@@ -10,6 +10,7 @@ import {
   runSummarySchema,
 } from '../answers.ts';
 import { method, minutes, nothing, page, runReference, runReferences } from '../method.ts';
+import { weightsIdSchema } from '../base.ts';
 import { datasetIdSchema, runIdSchema } from '../schema.ts';
 import { recipeSourceSchema } from './recipes.ts';
 
@@ -22,6 +23,8 @@ export const runRequestSchema = z.strictObject({
     .default([]),
   seeds: z.array(z.int().min(0).max(0x7fffffff)).min(1).max(100).nullable().default(null),
   protocol: z.enum(['document', 'sound']).nullable().default(null),
+  /** Weights of the base: an id, or `random`; null keeps those of the recipe. */
+  weights: weightsIdSchema.nullable().default(null),
   name: z.string().min(1).max(120).nullable().default(null),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
@@ -126,6 +129,10 @@ export type RunSeries = z.infer<typeof series>;
 
 export const runMethods = {
   'runs.create': method(runRequestSchema, runCreatedSchema, { deadlineMs: 30_000 }),
+  /** Several recipes that belong together, such as the rungs of a ladder: all become runs of one group, or none does. */
+  'runs.createGroup': method(z.strictObject({ requests: z.array(runRequestSchema).min(1).max(20) }), runCreatedSchema, {
+    deadlineMs: 30_000,
+  }),
   /** With the archive, without the trash. */
   'runs.list': method(
     z.strictObject({

@@ -131,5 +131,5 @@ function renameIn(trainable: Trainable, old: string, name: string): Trainable {
 
 function withLayers(recipe: Recipe, layers: readonly Layer[], follow: (trainable: Trainable) => Trainable = (same) => same): Recipe {
   const phases = recipe.phases.map((phase): Phase => ({ ...phase, trainable: follow(phase.trainable) }));
-  return { ...recipe, network: { layers: [...layers] }, phases };
+  return { ...recipe, network: { ...recipe.network, layers: [...layers] }, phases };
 }
