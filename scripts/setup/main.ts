@@ -33,7 +33,7 @@ const verbs: Record<string, Verb> = {
     run: (parameters) => runScript('scripts/test.ts', parameters),
   },
   check: { help: 'check                             the quick part of the tests', run: check },
-  bench: { help: 'bench [ARGUMENTS]                 compare with Keras', run: (parameters) => runScript('bench/run.ts', parameters) },
+  bench: { help: 'bench [ARGUMENTS]                 compare with Keras', run: bench },
   format: { help: 'format                            format all sources', run: format },
   node: { help: 'node FILE [ARGUMENTS]             run a file on the pinned Node', run: runFile },
 };
@@ -68,6 +68,12 @@ async function prepare(): Promise<void> {
 async function build(): Promise<void> {
   await installPackages(root, reportToPerson);
   await buildBundle(root, reportToPerson);
+}
+
+/** The pages that are measured are those of the sources at hand. */
+async function bench(parameters: string[]): Promise<void> {
+  await build();
+  await runScript('bench/run.ts', parameters);
 }
 
 async function runLab(parameters: string[]): Promise<void> {

@@ -70,7 +70,7 @@ const lastOf = (row: RunRow, field: 'total' | 'trainable' | 'secondsPerEpoch'): 
 /** Every run has these. */
 export const fixedColumns: readonly RunColumn[] = [
   column({ id: 'state', label: 'State', look: 'state', width: 92, read: (row) => row.state }),
-  column({ id: 'name', label: 'Name', look: 'name', width: 160, read: (row) => row.name }),
+  column({ id: 'name', label: 'Name', look: 'name', width: 250, read: (row) => row.name }),
   column({ id: 'recipeId', label: 'Recipe', width: 136, read: (row) => row.recipeId }),
   column({ id: 'datasetId', label: 'Dataset', look: 'link', width: 104, read: (row) => row.datasetId }),
   column({
@@ -141,7 +141,7 @@ export const fixedColumns: readonly RunColumn[] = [
     (row) => row.seed,
     (value) => String(value),
   ),
-  column({ id: 'group', label: 'Seed group', width: 110, read: (row) => row.group }),
+  column({ id: 'group', label: 'Group', width: 110, read: (row) => row.group }),
 ];
 
 export const defaultColumns: readonly string[] = fixedColumns.map(({ id }) => id).filter((id) => !['notes', 'seed', 'group'].includes(id));

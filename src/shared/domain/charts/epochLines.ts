@@ -54,7 +54,7 @@ export function epochLinesOption(input: EpochLinesInput): EChartsOption {
     grid: {
       left: 58,
       right: isDirect ? labelRoom(lines, look.fontSize) : 14,
-      top: starts.length > 2 ? 58 : 44,
+      top: starts.length > 2 ? 62 : 44,
       bottom: hasLegend ? 48 + legendHeight(lines, theme, labels) : 40,
     },
     legend: {
@@ -179,7 +179,7 @@ function markPhases(lines: readonly Line[], starts: readonly number[], theme: Ch
       silent: true,
       animation: false,
       itemStyle: { color: 'transparent' },
-      label: { show: true, position: 'top', distance: 4, color: look.faint, fontSize: look.fontSize - 1, fontFamily: look.font },
+      label: { show: true, position: 'top', distance: 7, color: look.faint, fontSize: look.fontSize - 1, fontFamily: look.font },
       data: names.map((name, index) => [
         { name: shortName(name, 40), xAxis: (starts[index] ?? 0) + 0.5 },
         { xAxis: (starts[index + 1] ?? 0) + 0.5 },
