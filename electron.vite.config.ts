@@ -27,6 +27,7 @@ export default defineConfig({
           importer: 'src/main/importer.ts',
           reporter: 'src/main/reporter.ts',
           viewer: 'src/main/viewer.ts',
+          converter: 'src/main/converter.ts',
           augmentWorker: 'src/main/data/augmentWorker.ts',
         },
         output: { format: 'es', entryFileNames: '[name].js' },

@@ -1,5 +1,6 @@
 /**
- * Pictures per second of our augmentation and of Keras ImageDataGenerator, all of document 001's transforms on 32x32x3, one thread each.
+ * Pictures per second of our augmentation and of Keras ImageDataGenerator, all of document 001's transforms on 32x32x3 and 224x224x3, one
+ * thread each, and the milliseconds of a warm preview.
  *
  * Runs alternate and each side's figure is the median. Ours reads packed pictures in a shuffled order and includes drawing and batch
  * assembly, as Keras's iterator does. Run alone: node bench/augment.ts --python PATH
@@ -13,6 +14,8 @@ import { z } from 'zod';
 import { createAugmenter } from '../src/main/data/augment.ts';
 import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { createStream } from '../src/shared/domain/rng.ts';
+import { benchPreview, type PreviewBenchResult } from './augmentPreview.ts';
+import { median } from './statistics.ts';
 
 export interface AugmentationBenchOptions {
   /** A Python with keras, tensorflow and scipy (bench/requirements.txt). */
@@ -22,9 +25,10 @@ export interface AugmentationBenchOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-export interface AugmentationBenchResult {
-  readonly machine: string;
-  readonly versions: Readonly<Record<string, string>>;
+/** Both sides on pictures of one size. */
+export interface SideBySide {
+  /** Height and width in pixels. */
+  readonly side: number;
   /** Pictures per second, one entry per run. */
   readonly ours: readonly number[];
   readonly keras: readonly number[];
@@ -35,13 +39,30 @@ export interface AugmentationBenchResult {
   readonly ratios: readonly number[];
 }
 
-const ourPictures = 40_000;
-const kerasPictures = 4_000;
+/** The figures at 32x32x3 and beside them those of large pictures and of the preview. */
+export interface AugmentationBenchResult extends SideBySide {
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly large: SideBySide;
+  readonly preview: PreviewBenchResult;
+}
+
+interface Load {
+  readonly side: number;
+  readonly batchSize: number;
+  readonly stored: number;
+  readonly ourPictures: number;
+  readonly kerasPictures: number;
+}
+
+const small = { side: 32, stored: 10_000, ourPictures: 40_000, kerasPictures: 4_000 };
+const large = { side: 224, stored: 256, ourPictures: 1_024, kerasPictures: 192 };
+const largeBatch = 32;
 const measurementSchema = z.object({ seconds: z.number().positive(), pictures: z.int().positive() });
 
 /** Rejects when Python cannot be started or lacks a package; ends the child in every case. */
 export async function benchAugmentation(options: AugmentationBenchOptions): Promise<AugmentationBenchResult> {
-  const { repeats = 3, batchSize = 128, onProgress } = options;
+  const { repeats = 3, batchSize = 128, onProgress = () => undefined } = options;
   const child = spawn(options.python, [join(import.meta.dirname, 'augment_keras.py')], { stdio: ['pipe', 'pipe', 'ignore'] });
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -50,32 +71,47 @@ export async function benchAugmentation(options: AugmentationBenchOptions): Prom
     if (line.done === true) throw new Error(`${options.python} ended early: expected keras, tensorflow and scipy in it.`);
     return JSON.parse(line.value);
   };
+  const measureKeras = async (load: Load): Promise<number> => {
+    child.stdin.write(`${JSON.stringify({ pictures: load.kerasPictures, batchSize: load.batchSize, side: load.side })}\n`);
+    const { seconds, pictures } = measurementSchema.parse(await answer());
+    return pictures / seconds;
+  };
   try {
     const versions = { node: process.versions.node, ...z.record(z.string(), z.string()).parse(await answer()) };
-    const ours: number[] = [];
-    const keras: number[] = [];
-    measureOurs(batchSize);
-    for (let run = 0; run < repeats; run++) {
-      ours.push(measureOurs(batchSize));
-      child.stdin.write(`${JSON.stringify({ pictures: kerasPictures, batchSize })}\n`);
-      const { seconds, pictures } = measurementSchema.parse(await answer());
-      keras.push(pictures / seconds);
-      onProgress?.(`run ${run + 1}: ours ${format(ours[run])}, Keras ${format(keras[run])} pictures/s`);
-    }
-    const ratios = ours.map((value, run) => value / (keras[run] ?? Number.NaN));
-    const [oursMedian, kerasMedian] = [median(ours), median(keras)];
+    const figures = await compare({ ...small, batchSize }, repeats, measureKeras, onProgress);
+    const largeFigures = await compare({ ...large, batchSize: largeBatch }, repeats, measureKeras, onProgress);
+    const preview = await benchPreview();
+    onProgress(`preview of ${preview.pictures} pictures: median ${preview.milliseconds.median.toFixed(0)} ms`);
     const machine = `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} CPUs`;
-    return { machine, versions, ours, keras, oursMedian, kerasMedian, ratio: oursMedian / kerasMedian, ratios };
+    return { machine, versions, ...figures, large: largeFigures, preview };
   } finally {
     child.stdin.end();
     child.kill();
   }
 }
 
-function measureOurs(batchSize: number): number {
-  const shape = [32, 32, 3] as const;
-  const size = 32 * 32 * 3;
-  const stored = 10_000;
+async function compare(
+  load: Load,
+  repeats: number,
+  measureKeras: (load: Load) => Promise<number>,
+  onProgress: (line: string) => void,
+): Promise<SideBySide> {
+  const ours: number[] = [];
+  const keras: number[] = [];
+  measureOurs(load);
+  for (let run = 0; run < repeats; run++) {
+    ours.push(measureOurs(load));
+    keras.push(await measureKeras(load));
+    onProgress(`${load.side}x${load.side} run ${run + 1}: ours ${format(ours[run])}, Keras ${format(keras[run])} pictures/s`);
+  }
+  const ratios = ours.map((value, run) => value / (keras[run] ?? Number.NaN));
+  const [oursMedian, kerasMedian] = [median(ours), median(keras)];
+  return { side: load.side, ours, keras, oursMedian, kerasMedian, ratio: oursMedian / kerasMedian, ratios };
+}
+
+function measureOurs({ side, batchSize, stored, ourPictures }: Load): number {
+  const shape = [side, side, 3] as const;
+  const size = side * side * 3;
   const stream = createStream(1, 'bench');
   const pictures = Uint8Array.from({ length: stored * size }, () => stream.word() & 255);
   const augmentation = augmentationSchema.parse({
@@ -105,12 +141,6 @@ function measureOurs(batchSize: number): number {
   return (1000 * done) / (performance.now() - start);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((first, second) => first - second);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-}
-
 function format(value: number | undefined): string {
   return Math.round(value ?? Number.NaN).toLocaleString('en');
 }
@@ -124,7 +154,6 @@ if (import.meta.main) {
     onProgress: (line) => void onProgress(line),
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.stdout.write(
-    `median: ours ${format(result.oursMedian)}, Keras ${format(result.kerasMedian)}, ratio ${result.ratio.toFixed(1)}\n`,
-  );
+  for (const { side, oursMedian, kerasMedian, ratio } of [result, result.large])
+    process.stdout.write(`${side}x${side} median: ours ${format(oursMedian)}, Keras ${format(kerasMedian)}, ratio ${ratio.toFixed(1)}\n`);
 }

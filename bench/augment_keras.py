@@ -1,6 +1,6 @@
 """The Keras side of bench/augment.ts: answers each line on stdin with one measurement, so that imports are paid once.
 
-A line is JSON {"pictures": N, "batchSize": B}; the answer is JSON {"seconds": S}. The first line printed holds the versions.
+A line is JSON {"pictures": N, "batchSize": B, "side": S}; the answer is JSON {"seconds": T, "pictures": N}. The first line printed holds the versions.
 """
 
 import json
@@ -18,9 +18,9 @@ import scipy
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 
-def measure(pictures, batch_size):
+def measure(pictures, batch_size, side):
     # float32, so that Keras need not convert; the transforms are those of document 001.
-    x = np.random.default_rng(1).integers(0, 256, (pictures, 32, 32, 3)).astype("float32")
+    x = np.random.default_rng(1).integers(0, 256, (pictures, side, side, 3)).astype("float32")
     y = np.zeros((pictures, 10), "float32")
     generator = ImageDataGenerator(
         zoom_range=0.25,
@@ -43,4 +43,4 @@ warnings.simplefilter("ignore")
 print(json.dumps({"keras": keras.__version__, "numpy": np.__version__, "scipy": scipy.__version__}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)
-    print(json.dumps(measure(order["pictures"], order["batchSize"])), flush=True)
+    print(json.dumps(measure(order["pictures"], order["batchSize"], order["side"])), flush=True)

@@ -143,7 +143,13 @@ async function measureAll(client: Client, report: (line: string) => void): Promi
 
 function optionsFor(folder: string): CoreOptions {
   const source = join(import.meta.dirname, '..', 'src', 'main');
-  const children = { trainer: 'trainer.ts', importer: 'importer.ts', viewer: 'viewer.ts', reporter: 'reporter.ts' } as const;
+  const children = {
+    trainer: 'trainer.ts',
+    importer: 'importer.ts',
+    viewer: 'viewer.ts',
+    reporter: 'reporter.ts',
+    converter: 'converter.ts',
+  } as const;
   const entries = Object.entries(children).map(([name, file]) => [name, join(source, file)] as const);
   const programs = { node: process.execPath, ...(Object.fromEntries(entries) as Record<keyof typeof children, string>) };
   const resourcesFolder = join(import.meta.dirname, '..', 'resources');

@@ -23,6 +23,7 @@ LAYER_OPTIONS = {
     "poolSize": "pool_size",
     "strides": "strides",
     "padding": "padding",
+    "useBias": "use_bias",
     "units": "units",
     "rate": "rate",
     "activation": "activation",

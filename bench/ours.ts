@@ -4,7 +4,7 @@
  * `prepare` draws the starting weights and writes them and the batch orders for both sides. `measure` opens the phase as the trainer does
  * and times steps with the trainer's own parts; checkpoints and evaluation are left out, as they are on Keras's side.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../src/shared/contract/errors.ts';
@@ -13,7 +13,8 @@ import { openNativeExecutor } from '../src/main/engine/native.ts';
 import { decodeTensors, encodeTensors } from '../src/main/engine/safetensors.ts';
 import { findNativeProblem, locateNativeRuntime } from '../src/main/nativeRuntime.ts';
 import { createControl, type Control } from '../src/main/trainer/control.ts';
-import { openPhase, type OpenPhase, type PhaseSurroundings } from '../src/main/trainer/openPhase.ts';
+import { openPhase, type OpenPhase } from '../src/main/trainer/openPhase.ts';
+import type { PhaseSurroundings } from '../src/main/trainer/phaseSurroundings.ts';
 import { ratesOfEpoch, startPolicies } from '../src/main/trainer/policyState.ts';
 import { createProgressReporter } from '../src/main/trainer/progressReporter.ts';
 import { openRunData } from '../src/main/trainer/runData.ts';
@@ -43,7 +44,8 @@ function commandOf({ work, folder }: OurRequest): TrainCommand {
   const cacheFolder = join(folder, 'cache');
   for (const path of [runFolder, cacheFolder]) mkdirSync(path, { recursive: true });
   const { recipe, seed, datasetFolder } = work;
-  const featuresFolder = join(folder, 'features');
+  // One of its own each time: features that a measurement before left would be read instead of computed.
+  const featuresFolder = mkdtempSync(join(folder, 'features-'));
   const fixed = { type: 'train', runId: 'bench', resume: false, finishedPhases: 0, baseWeights: null, featuresFolder };
   return trainCommandSchema.parse({ ...fixed, runFolder, datasetFolder, cacheFolder, recipe, seed, featureCacheBytes });
 }

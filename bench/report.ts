@@ -1,5 +1,5 @@
 // A result as text: tables that read well in a terminal and are Markdown at once. Pure.
-import type { AugmentationBenchResult } from './augment.ts';
+import type { AugmentationBenchResult, SideBySide } from './augment.ts';
 import { formatRatio, megabytes, type Claim } from './claims.ts';
 import type { Origin } from './origin.ts';
 import type { Summary } from './statistics.ts';
@@ -115,11 +115,20 @@ function renderFeatures({ row, features }: RowSummary): string[] {
 }
 
 function renderAugmentation(result: AugmentationBenchResult): string {
+  const { milliseconds, pictures } = result.preview;
+  return [
+    renderSides(result),
+    renderSides(result.large),
+    `Preview of ${pictures} pictures of 224x224x3 by a warm viewer: median ${milliseconds.median.toFixed(0)} ms, at most ${milliseconds.maximum.toFixed(0)} ms (required 150 ms).`,
+  ].join('\n\n');
+}
+
+function renderSides({ side, ours, keras, ratio, ratios }: SideBySide): string {
   const numbers = (values: readonly number[]): string => values.map((value) => value.toFixed(0)).join(', ');
-  const [smallest, largest] = [Math.min(...result.ratios), Math.max(...result.ratios)];
+  const [smallest, largest] = [Math.min(...ratios), Math.max(...ratios)];
   return (
-    `Augmentation, pictures per second of one thread, 32x32x3, all transforms of document 001: ours ${numbers(result.ours)}; ` +
-    `Keras ImageDataGenerator ${numbers(result.keras)}; ratio ${formatRatio(result.ratio)} (${smallest.toFixed(1)} - ${largest.toFixed(1)}).`
+    `Augmentation, pictures per second of one thread, ${side}x${side}x3, all transforms of document 001: ours ${numbers(ours)}; ` +
+    `Keras ImageDataGenerator ${numbers(keras)}; ratio ${formatRatio(ratio)} (${smallest.toFixed(1)} - ${largest.toFixed(1)}).`
   );
 }
 

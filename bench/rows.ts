@@ -1,4 +1,5 @@
 // What is compared: one row per recipe, phase and precision. The figures that rows must reach are in claims.ts.
+import type { ZooWork } from './zooRows.ts';
 
 export interface Row {
   readonly name: string;
@@ -10,6 +11,8 @@ export interface Row {
   readonly kind: 'training' | 'frozen';
   /** Null times a whole epoch. */
   readonly timedSteps: number | null;
+  /** Set for a row that trains a template's network on enlarged pictures. */
+  readonly zoo?: ZooWork;
 }
 
 const measured = [
@@ -21,13 +24,33 @@ const measured = [
   { label: 'test-9', recipe: 'fashion-test-9', phase: 0, kind: 'training', timedSteps: null },
 ] as const;
 
+const mobileNet = { recipe: 'household-mobilenet-a', phase: 0 } as const;
+const vgg16 = { recipe: 'cifar-vgg16-features', phase: 0 } as const;
+const large = { side: 224, pictures: 640, batchSize: 32 } as const;
+const small = { side: 32, pictures: 3000, batchSize: 30 } as const;
+const zoo = [
+  { label: 'MobileNet 224 head', ...mobileNet, kind: 'frozen', timedSteps: null, zoo: { ...large, frozenUpTo: 'conv_pw_13_relu' } },
+  { label: 'MobileNet 224 last block', ...mobileNet, kind: 'frozen', timedSteps: null, zoo: { ...large, frozenUpTo: 'conv_pw_12_relu' } },
+  { label: 'MobileNet 224 full', ...mobileNet, kind: 'training', timedSteps: 12, zoo: { ...large, frozenUpTo: null } },
+  { label: 'VGG16 32 features', ...vgg16, kind: 'frozen', timedSteps: null, zoo: { ...small, frozenUpTo: 'block5_pool' } },
+  { label: 'VGG16 32 full', ...vgg16, kind: 'training', timedSteps: 40, zoo: { ...small, frozenUpTo: null } },
+] as const;
+
 /** Name of the row that is not a training: pictures per second of the augmentation. */
 export const augmentationName = 'augmentation';
 
 /** All rows, in the order in which they are measured. */
-export const rows: readonly Row[] = (['float32', 'mixed_bfloat16'] as const).flatMap((precision) =>
-  measured.map(({ label, ...row }) => ({ ...row, name: `${label} ${nameOf(precision)}`, precision })),
-);
+export const rows: readonly Row[] = [
+  ...(['float32', 'mixed_bfloat16'] as const).flatMap((precision) => measured.map((row) => makeRow(row, precision))),
+  ...zoo.map((row) => makeRow(row, 'float32')),
+];
+
+function makeRow<Part extends { readonly label: string }>(
+  { label, ...row }: Part,
+  precision: Row['precision'],
+): Omit<Part, 'label'> & Pick<Row, 'name' | 'precision'> {
+  return { ...row, name: `${label} ${nameOf(precision)}`, precision };
+}
 
 function nameOf(precision: Row['precision']): string {
   return precision === 'float32' ? 'float32' : 'bfloat16';

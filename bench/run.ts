@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { materializeBundled } from '../src/main/data/bundled.ts';
 import { toWire, LabError } from '../src/shared/contract/errors.ts';
-import { recipeSchema } from '../src/shared/contract/schema.ts';
+import { recipeSchema, type Recipe } from '../src/shared/contract/schema.ts';
 import { benchAugmentation, type AugmentationBenchResult } from './augment.ts';
 import { judge } from './claims.ts';
 import { benchFolder, preparePython } from './environment.ts';
@@ -24,6 +24,7 @@ import { renderReport, type BenchResult } from './report.ts';
 import { augmentationName, rows, type Row } from './rows.ts';
 import { measureKeras, measureKerasMemory, measureOurs, prepareWork, sideSettings, type Run, type SideTools } from './side.ts';
 import { summarizeRow, type RowResult } from './summary.ts';
+import { enlargePictures, simplify } from './zooRows.ts';
 
 const resources = join(import.meta.dirname, '..', 'resources');
 const resultsFolder = join(import.meta.dirname, 'results');
@@ -202,10 +203,8 @@ function isSameAsAuto(variant: KerasVariant, keras: readonly { variant: KerasVar
 }
 
 async function openWork(row: Row, options: Options, folder: string): Promise<Work> {
-  const recipe = recipeSchema.parse(JSON.parse(readFileSync(join(resources, 'recipes', `${row.recipe}.json`), 'utf8')));
-  const datasetFolder = join(benchFolder(), 'datasets', recipe.dataset.id);
-  mkdirSync(join(benchFolder(), 'datasets'), { recursive: true });
-  await materializeBundled(recipe.dataset.id, join(resources, 'datasets'), datasetFolder);
+  const template = recipeSchema.parse(JSON.parse(readFileSync(join(resources, 'recipes', `${row.recipe}.json`), 'utf8')));
+  const { recipe, datasetFolder } = await openPictures(template, row);
   const phases = recipe.phases.map((phase, index) => (index === row.phase ? { ...phase, precision: row.precision } : phase));
   return {
     recipe: { ...recipe, phases },
@@ -216,6 +215,18 @@ async function openWork(row: Row, options: Options, folder: string): Promise<Wor
     warmupSteps,
     timedSteps: options.isQuick ? 60 : row.timedSteps,
   };
+}
+
+async function openPictures(template: Recipe, { zoo }: Row): Promise<{ recipe: Recipe; datasetFolder: string }> {
+  const folder = join(benchFolder(), 'datasets');
+  mkdirSync(folder, { recursive: true });
+  const bundled = zoo === undefined ? template.dataset.id : 'fashion-mnist';
+  const datasetFolder = join(folder, bundled);
+  await materializeBundled(bundled, join(resources, 'datasets'), datasetFolder);
+  if (zoo === undefined) return { recipe: template, datasetFolder };
+  const enlarged = join(folder, `pictures-${zoo.side}-${zoo.pictures}`);
+  const classes = await enlargePictures(datasetFolder, enlarged, zoo);
+  return { recipe: simplify(template, zoo, classes), datasetFolder: enlarged };
 }
 
 function describeRun(run: Run): string {

@@ -94,6 +94,7 @@ describe('addresses', () => {
     const lab = {
       files: { receiveUpload: () => Promise.reject(new Error('no upload')) },
       pictures: { draw: () => Promise.reject(new Error('broken')) },
+      weights: { findFile: (id: string, name: string) => (id === 'abcdefgh' && !name.startsWith('other') ? { file } : undefined) },
       reports: { findFile: (id: string, name: string) => (id === 'abcdefgh' && !name.startsWith('other') ? { file } : undefined) },
     };
     const assets = createAssets(lab);

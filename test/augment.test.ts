@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { applyTransform, createAugmenter } from '../src/main/data/augment.ts';
 import type { Batch } from '../src/main/data/batches.ts';
 import { type Augmentation, augmentationSchema } from '../src/shared/contract/augmentation.ts';
-import { drawTransform, type PictureShape, type TransformParameters } from '../src/shared/domain/augment.ts';
+import { drawTransform, neutralTransform, type PictureShape, type TransformParameters } from '../src/shared/domain/augment.ts';
 import { createStream } from '../src/shared/domain/rng.ts';
 import { openFixture, placeSchema } from './kerasFixture.ts';
 
@@ -42,19 +42,6 @@ const fixture = openFixture('augment', 'augment', {
     }),
   ),
 });
-
-const neutral: TransformParameters = {
-  theta: 0,
-  tx: 0,
-  ty: 0,
-  shear: 0,
-  zx: 1,
-  zy: 1,
-  flipHorizontal: false,
-  flipVertical: false,
-  channelShiftIntensity: null,
-  brightness: null,
-};
 
 const everything: Augmentation = augmentationSchema.parse({
   rotationRange: 45,
@@ -94,7 +81,7 @@ describe('applyTransform against Keras 3.15', () => {
 
   function compute(entry: (typeof fixture.index.cases)[number]) {
     const picture = Uint8Array.from(fixture.read(entry.picture).data);
-    const parameters = { ...neutral, ...entry.parameters } as TransformParameters;
+    const parameters = { ...neutralTransform, ...entry.parameters } as TransformParameters;
     return { expected: fixture.read(entry.expected).data, received: applyTransform(picture, entry.shape, parameters, entry) };
   }
 });
@@ -163,7 +150,7 @@ describe('drawTransform', () => {
   });
 
   test('draws nothing without options', () => {
-    expect(drawTransform(augmentationSchema.parse({}), [32, 32, 3], 1, 2, 3, 0)).toEqual(neutral);
+    expect(drawTransform(augmentationSchema.parse({}), [32, 32, 3], 1, 2, 3, 0)).toEqual(neutralTransform);
   });
 });
 
@@ -188,7 +175,7 @@ describe('createAugmenter', () => {
     );
     fc.assert(
       fc.property(order, fc.nat(4), fc.nat(1000), (samples, spare, epoch) => {
-        const output = make(samples.length + spare)(batchOf(pictures, size, samples), epoch, 3);
+        const output = make(samples.length + spare)(batchOf(pictures, size, samples), epoch, 3).input;
         expect(output.length).toBe(samples.length * size);
         samples.forEach((sample, row) => expect(output.slice(row * size, (row + 1) * size)).toEqual(alone(sample, epoch)));
       }),
@@ -198,9 +185,9 @@ describe('createAugmenter', () => {
 
   test('keeps the previous batch while the next is made, and aligns both for TensorFlow', () => {
     const augment = make(5);
-    const first = augment(batchOf(pictures, size, [0, 1, 2]), 0, 0);
+    const first = augment(batchOf(pictures, size, [0, 1, 2]), 0, 0).input;
     const copy = first.slice();
-    const second = augment(batchOf(pictures, size, [3, 4]), 0, 1);
+    const second = augment(batchOf(pictures, size, [3, 4]), 0, 1).input;
     expect(first).toEqual(copy);
     expect(second.subarray(0, size)).toEqual(alone(3, 0));
     expect(first.byteOffset % 64).toBe(0);
@@ -218,13 +205,13 @@ describe('createAugmenter', () => {
 
   test('a sample that comes twice in one long epoch is drawn by its pass', () => {
     const augment = make(2, (epoch, step) => epoch * 10 + step);
-    expect(augment(batchOf(pictures, size, [4]), 1, 2)).toEqual(alone(4, 12));
-    expect(augment(batchOf(pictures, size, [4]), 1, 3)).toEqual(alone(4, 13));
+    expect(augment(batchOf(pictures, size, [4]), 1, 2).input).toEqual(alone(4, 12));
+    expect(augment(batchOf(pictures, size, [4]), 1, 3).input).toEqual(alone(4, 13));
   });
 
   test('refuses a batch larger than its memory, a picture of another size and pictures with alpha', () => {
     expect(() => make(1)(batchOf(pictures, size, [0, 1]), 0, 0)).toThrow('A batch of 2 pictures came to an augmenter made for 1.');
-    expect(() => applyTransform(pictures, shape, neutral, everything)).toThrow('does not have the shape 9x7x3');
+    expect(() => applyTransform(pictures, shape, neutralTransform, everything)).toThrow('does not have the shape 9x7x3');
     expect(() => createAugmenter({ augmentation: everything, shape: [4, 4, 4], batchSize: 1, seed: 0, phase: 0 })).toThrow(
       'These pictures cannot be augmented.',
     );

@@ -74,6 +74,14 @@ describe('a calibration', () => {
     expect(spilled?.secondsPerStep).toBeGreaterThan(0);
   });
 
+  it('starts the base from its file when there is one', async () => {
+    const network = { base: { network: 'MobileNet', alpha: 0.25, cutAt: 'conv1_relu' }, layers: smallRecipe().network.layers.slice(2) };
+    const recipe = smallRecipe({ network, phases: smallRecipe().phases.slice(0, 1) });
+    const baseWeights = { path: '/nowhere/base.safetensors', sha256: '0'.repeat(64) };
+    await expect(calibrateSmall(recipe, { baseWeights })).rejects.toMatchObject({ code: 'weights_missing' });
+    expect((await calibrateSmall(recipe)).phases).toHaveLength(1);
+  });
+
   it('leaves no tensor in the library', async () => {
     await calibrateSmall(smallRecipe());
     const before = executor.countTensors();

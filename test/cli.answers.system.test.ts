@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   datasetDetailsSchema,
   datasetImportAnswerSchema,
@@ -17,7 +18,7 @@ import {
 } from '../src/shared/contract/answers.ts';
 import { recipeSchema } from '../src/shared/contract/schema.ts';
 import { commands } from '../src/main/cli/main.ts';
-import { answerOf, errorOf, linesOf, run, scripted } from './commandLine.ts';
+import { answerOf, errorOf, linesOf, run, scripted, start } from './commandLine.ts';
 import { makeFolder, resourcesFolder } from './lab.ts';
 
 const recipeFile = (id: string): Record<string, unknown> =>
@@ -65,6 +66,22 @@ describe('answers for programs', () => {
       outputShape: [26, 26, 32],
       params: 320,
       trainableParams: [320, 0],
+    });
+  });
+
+  test('recipes fit prints the option that uses the values', async () => {
+    const folder = makeFolder();
+    // The pretended importer writes no pictures, so this one is the real program.
+    const real = join(import.meta.dirname, '../src/main/cli.ts');
+    const { code, output } = await start(folder, ['recipes', 'fit', 'mnist-test-1'], real).ended;
+    expect(code).toBe(0);
+    expect(output).toContain('8,500 training pictures');
+    const [, json = ''] = /--set 'input\.normalize=(.*)'/.exec(output) ?? [];
+    const { mean, std } = z.object({ mean: z.array(z.number()), std: z.array(z.number()) }).parse(JSON.parse(json));
+    expect({ mean, std }).toEqual({ mean: [expect.closeTo(0.131, 2)], std: [expect.closeTo(0.308, 2)] });
+    expect(await errorOf(folder, 'recipes', 'fit', 'mnist-test-1', '--dataset', 'none')).toMatchObject({
+      code: 2,
+      error: { code: 'not_found' },
     });
   });
 

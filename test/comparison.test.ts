@@ -89,6 +89,32 @@ describe('settings of a recipe', () => {
     expect(differencesOf(entryOf(transfer), entryOf(applySetting(transfer, path, json)))).toEqual([[shown, values]]);
   });
 
+  test('a base is told by its own settings, and its layers are not listed', () => {
+    const withBase = (base: Record<string, unknown> | null): EntryRecipe =>
+      entryOf(applySetting(transfer, 'network.base', JSON.stringify(base)));
+    const small = withBase({
+      network: 'MobileNet',
+      alpha: 0.5,
+      cutAt: 'conv_pw_2_relu',
+      weights: 'mine',
+      weightsFingerprint: 'a'.repeat(64),
+    });
+    const large = withBase({ network: 'MobileNet' });
+    expect(differencesOf(small, large)).toEqual([
+      ['network.base.alpha', [0.5, 1]],
+      ['network.base.cutAt', ['conv_pw_2_relu', null]],
+      ['network.base.weights', ['mine', 'random']],
+      ['network.base.weightsFingerprint', ['a'.repeat(64), null]],
+    ]);
+    expect(differencesOf(entryOf(transfer), large)).toEqual([
+      ['network.base.network', [null, 'MobileNet']],
+      ['network.base.alpha', [null, 1]],
+      ['network.base.weights', [null, 'random']],
+    ]);
+    const paths = describeSettings([large]).flatMap((entry) => [...entry.keys()].filter((path) => path.startsWith('network.')));
+    expect(paths).toHaveLength(5 + 1 + transfer.network.layers.length);
+  });
+
   test('what belongs to the other protocol, or to later phases, does not matter', () => {
     expect(differencesOf(entryOf(transfer), entryOf(applySetting(transfer, 'splits.sound.seed', '7')))).toEqual([]);
     expect(differencesOf(entryOf(transfer), entryOf(applySetting(transfer, 'phases.1.epochs', '9')))).toEqual([]);

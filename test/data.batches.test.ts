@@ -93,9 +93,10 @@ describe('batches', () => {
       labelMap: [5, 6, 7],
       batchSize: 2,
     });
-    const floats = transformBatches(source, (batch, epoch, step) =>
-      Float32Array.from(batch.input, (value) => value + epoch * 1000 + step / 2),
-    );
+    const floats = transformBatches(source, (batch, epoch, step) => ({
+      input: Float32Array.from(batch.input, (value) => value + epoch * 1000 + step / 2),
+      mix: null,
+    }));
     const batch = floats.fill(2, 0);
     expect([...batch.input]).toEqual([2003, 2252, 2002, 2253]);
     expect([...batch.labels]).toEqual([5, 7]);

@@ -67,3 +67,19 @@ test('60,000 pictures of 28x28 cost their bytes and little more', async () => {
   const { before, peak } = await measure(await hollowStore([28, 28, 1], 60_000));
   expect(peak - before).toBeLessThan((60_000 * 784) / mebibyte + 25);
 });
+
+test('1,500 pictures of 256x256 (300 MB) are brought to another size once, block by block', async () => {
+  const folder = await hollowStore([256, 256, 3], 1500);
+  await writeFile(join(folder, 'labels.bin'), new Uint8Array(Uint16Array.from({ length: 1500 }, (_, index) => index % 2).buffer));
+  const program = `
+    import { deriveStore } from ${data('derive.ts')};
+    const before = process.resourceUsage().maxRSS / 1024;
+    const input = { size: [24, 24], colorMode: null, resize: 'nearest' };
+    const made = await deriveStore({ folder: ${JSON.stringify(folder)}, input, cacheFolder: ${JSON.stringify(join(folder, 'cache'))} });
+    process.stdout.write(JSON.stringify({ before, peak: process.resourceUsage().maxRSS / 1024, made }));
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', program]);
+  const { before, peak, made } = z.object({ before: z.number(), peak: z.number(), made: z.string() }).parse(JSON.parse(stdout));
+  expect(made).toContain('24x24x3-nearest');
+  expect(peak - before).toBeLessThan(100);
+});

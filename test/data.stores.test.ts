@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type BatchSource, createBatchSource } from '../src/main/data/batches.ts';
 import { bundledListSchema, materializeBundled } from '../src/main/data/bundled.ts';
 import { deriveStore } from '../src/main/data/derive.ts';
+import { openFormedStore } from '../src/main/data/formedStore.ts';
 import { createFeatureSource, writeFeatures, type WriteFeaturesOptions } from '../src/main/data/features.ts';
 import { idOf, importDataset } from '../src/main/data/importDataset.ts';
 import { type DatasetStore, openStore } from '../src/main/data/store.ts';
@@ -59,6 +60,30 @@ describe('derived stores', () => {
     expect(await deriveStore({ folder: join(folder, 'store'), input, cacheFolder: join(folder, 'cache') })).toBe(derived);
     expect((await stat(join(derived, 'dataset.json'))).ino).toBe(before.ino);
     expect(await readdir(join(folder, 'cache'))).toHaveLength(1);
+  });
+
+  test('too many pictures to write are converted whenever they are read, to the same bytes', async () => {
+    const folder = await temporaryFolder();
+    await smallStore(join(folder, 'store'), [4, 4, 1]);
+    const input = { size: [6, 5] as [number, number], colorMode: 'rgb' as const, resize: 'bilinear' as const };
+    const options = { folder: join(folder, 'store'), input, cacheFolder: join(folder, 'cache') };
+    const converting = await openFormedStore({ ...options, writtenBytes: 7 * 90 - 1 });
+    expect(existsSync(options.cacheFolder)).toBe(false);
+    const written = await openFormedStore({ ...options, writtenBytes: 7 * 90 });
+    expect(await readdir(options.cacheFolder)).toHaveLength(1);
+    const [first, second] = [converting, written].map((store) => {
+      const pixels = new Uint8Array(10 + 3 * store.pictureBytes);
+      store.readPictures([6, 0, 3], pixels, 10);
+      return pixels;
+    });
+    expect(first).toEqual(second);
+    expect(new Set(first).size).toBeGreaterThan(1);
+    const ofForm = { shape: [6, 5, 3], trainCount: 6, testCount: 1 };
+    expect([converting.manifest, written.manifest]).toMatchObject([ofForm, ofForm]);
+    expect([...converting.readLabels()]).toEqual([...written.readLabels()]);
+    const asStored = await openFormedStore({ ...options, input: asIs });
+    expect(converting.manifest.fingerprint).not.toBe(asStored.manifest.fingerprint);
+    for (const store of [converting, written, asStored]) store.close();
   });
 
   test('a stop leaves no half store', async () => {

@@ -5,7 +5,7 @@ import { layerSchema } from '../src/shared/contract/layers.ts';
 import type { Trainable } from '../src/shared/contract/schema.ts';
 import { resolveNetwork, selectTrainableLayers } from '../src/shared/domain/network.ts';
 import type { ResolvedNetwork } from '../src/shared/domain/networkTypes.ts';
-import { findFrozenPrefix } from '../src/main/engine/frozenPrefix.ts';
+import { findFrozenPrefix } from '../src/shared/domain/frozenPrefix.ts';
 import { Graph } from '../src/main/engine/graph.ts';
 import { opTable } from '../src/main/engine/ops/table.ts';
 import { loadMessages } from '../src/main/engine/protobuf.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { fillHistory } from '../bench/historyFixture.ts';
 import { measureFolder } from '../src/main/services/diskUse.ts';
+import { nameUse, type FeatureManifest } from '../src/shared/contract/featureCache.ts';
 import { eventsUntil, makeFolder, openLab, script, transferRecipe, type Lab } from './lab.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -27,12 +28,13 @@ describe('the size of a workspace', () => {
     const { client, folder, trashed } = await openFilled();
     writeFileSync(join(folder, 'reports', 'one.pdf'), Buffer.alloc(123));
     writeFileSync(join(folder, 'cache', 'left'), Buffer.alloc(77));
+    writeFileSync(join(folder, 'features', 'some'), Buffer.alloc(55));
     const answer = await client.call('workspace.show', {});
     const archived = (await client.call('runs.query', { view: 'archived' })).total;
     expect(trashed.length).toBeGreaterThan(0);
     expect(answer).toMatchObject({
       folder,
-      bytes: { datasets: 0, runs: (40 - trashed.length) * 1000, trash: trashed.length * 1000, caches: 77, reports: 123 },
+      bytes: { datasets: 0, runs: (40 - trashed.length) * 1000, trash: trashed.length * 1000, caches: 77, features: 55, reports: 123 },
       runs: { active: 40 - trashed.length - archived, archived, trashed: trashed.length },
     });
     expect(answer.bytes.history).toBeGreaterThan(4096);
@@ -116,5 +118,73 @@ describe('emptying the caches', () => {
     await expect(client.call('workspace.clean', { what: 'caches' })).resolves.toMatchObject({ removed: 1 });
     clock.mockRestore();
     expect(readdirSync(join(folder, 'cache', 'uploads'))).toEqual([]);
+  });
+});
+
+describe('features of frozen layers', () => {
+  /** No process has it: beyond the largest number that Linux gives out. */
+  const deadProcess = 2 ** 22 + 1;
+  const key = (digit: string): string => digit.repeat(64);
+
+  function addFeatures(folder: string, digit: string, change: Partial<FeatureManifest> = {}, user?: number): void {
+    const entry = join(folder, 'features', key(digit));
+    mkdirSync(entry, { recursive: true });
+    writeFileSync(join(entry, 'features.f32'), Buffer.alloc(1000));
+    const manifest: FeatureManifest = {
+      version: 1,
+      createdAt: '2026-11-21T10:00:00.000Z',
+      lastUsedAt: '2026-11-21T10:00:00.000Z',
+      madeBy: 'a-run',
+      recipe: 'Features',
+      base: 'MobileNet, random weights',
+      layer: 'conv_pw_13_relu',
+      dataset: 'cifar-10',
+      part: 'train',
+      images: 125,
+      shape: [2],
+      bytes: 1000,
+      sha256: '0'.repeat(64),
+      ...change,
+    };
+    writeFileSync(join(entry, 'manifest.json'), JSON.stringify(manifest));
+    if (user !== undefined) writeFileSync(join(entry, nameUse(user, 'aa')), '');
+  }
+
+  test('are listed with what they are, last used first', async () => {
+    const { client, folder } = await openLab();
+    addFeatures(folder, 'a');
+    addFeatures(folder, 'b', { lastUsedAt: '2026-11-21T11:00:00.000Z', part: 'test' }, process.pid);
+    addFeatures(folder, 'c', {}, deadProcess);
+    writeFileSync(join(folder, 'features', key('c'), 'manifest.json'), 'damaged');
+    mkdirSync(join(folder, 'features', `.making-${process.pid}-aa`));
+    const { entries } = await client.call('features.list', {});
+    expect(entries).toMatchObject([
+      { id: key('b'), part: 'test', isUsed: true },
+      { id: key('a'), recipe: 'Features', layer: 'conv_pw_13_relu', dataset: 'cifar-10', images: 125, bytes: 1000, isUsed: false },
+    ]);
+  });
+
+  test('are cleared but for those that a training reads or makes', async () => {
+    const { client, folder } = await openLab();
+    addFeatures(folder, 'a');
+    addFeatures(folder, 'b', {}, process.pid);
+    addFeatures(folder, 'c', {}, deadProcess);
+    const making = (pid: number): string => join(folder, 'features', `.making-${pid}-aa`);
+    for (const pid of [process.pid, deadProcess]) mkdirSync(making(pid));
+    await expect(client.call('workspace.clean', { what: 'caches' })).resolves.toMatchObject({ removed: 0 });
+    const answer = await client.call('workspace.clean', { what: 'features' });
+    expect(answer.removed).toBe(2);
+    expect(answer.freedBytes).toBeGreaterThan(2000);
+    expect(readdirSync(join(folder, 'features')).toSorted()).toEqual([`.making-${process.pid}-aa`, key('b')]);
+    await expect(client.call('workspace.clean', { what: 'features' })).resolves.toEqual({ removed: 0, freedBytes: 0 });
+  });
+
+  test('outlive a start of the core', async () => {
+    const folder = makeFolder();
+    const first = await openLab(folder);
+    addFeatures(folder, 'a');
+    await first.close();
+    const { client } = await openLab(folder);
+    expect((await client.call('features.list', {})).entries).toHaveLength(1);
   });
 });

@@ -13,6 +13,7 @@ export const fakePrograms = {
   importer: join(import.meta.dirname, 'fixtures/trainer/fakeImporter.ts'),
   viewer: join(import.meta.dirname, '../src/main/viewer.ts'),
   reporter: join(import.meta.dirname, '../src/main/reporter.ts'),
+  converter: join(import.meta.dirname, '../src/main/converter.ts'),
 };
 
 export const resourcesFolder = join(import.meta.dirname, '../resources');

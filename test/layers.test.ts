@@ -64,7 +64,7 @@ const rules: readonly Rule[] = [
   { name: 'db is SQL only', files: /^main\/db\//, never: [/^main\/(services|handlers|engine|data|trainer|cli)\b/, /^shared\/domain\//] },
   {
     name: 'the trainer side knows no history',
-    files: /^main\/(trainer|engine|data|importer|viewer)/,
+    files: /^main\/(trainer|engine|data|importer|viewer|converter)/,
     never: [/^main\/(db|services|handlers|cli|core)\b/, /^shared\/rpc/, /^shared\/contract\/api/, /^ws$/, /^better-sqlite3/],
   },
   {
@@ -73,6 +73,7 @@ const rules: readonly Rule[] = [
     never: [/^main\/(db|services|handlers|cli|core|engine|data)\b/, /^shared\/rpc/, /^ws$/, /^better-sqlite3/, imageLibraries, tfjs],
   },
   { name: 'only the report child lays out', files: /^main\/(?!reporter)/, never: [/^pdfmake/, /^csv-stringify/, /^echarts/] },
+  { name: 'only the converter child reads HDF5', files: /^(?!main\/converter)/, never: [/^h5wasm/, /^main\/converter/] },
   { name: 'tfjs stays in two files', files: /^main\/engine\/(?!native\.ts|protobuf\.ts|savedModel\.ts)/, never: [tfjs] },
   { name: 'the engine does not know the trainer', files: /^main\/engine\//, never: [/^main\/(trainer|data)\b/] },
   { name: 'data does not know engine or trainer', files: /^main\/data\//, never: [/^main\/(trainer|engine)\b/] },
@@ -210,6 +211,9 @@ describe('layers', () => {
     ['main/services/runs.ts', 'main/engine/graph.ts'],
     ['main/trainer/loop.ts', 'main/db/runs.ts'],
     ['main/core.ts', 'main/trainer/loop.ts'],
+    ['main/trainer/loop.ts', 'h5wasm'],
+    ['main/data/store.ts', 'main/converter/hdf5.ts'],
+    ['main/converter/importWeights.ts', 'main/db/runs.ts'],
     ['main/viewer/stores.ts', 'main/services/datasets.ts'],
     ['main/services/pictures.ts', 'main/viewer/pictures.ts'],
     ['main/engine/plan.ts', '@tensorflow/tfjs-node-gpu'],

@@ -1,6 +1,7 @@
 // What a recipe will cost: the pure plan, and the sizes that the core finds for datasets that come with the program.
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { recipeSchema, splitSchema, type Recipe, type Split } from '../src/shared/contract/schema.ts';
 import { planPreflight } from '../src/shared/domain/preflight.ts';
 import { makeSplit, selectClasses } from '../src/shared/domain/split.ts';
@@ -32,6 +33,19 @@ describe('the plan', () => {
     expect(full?.memory.weights).toBe(4 * 600_165 * 4);
     expect(tuned?.memory.weights).toBe(4 * (600_165 + 3 * 590_597));
     expect(tuned?.memory.activations).toBeLessThan(full?.memory.activations ?? 0);
+  });
+
+  test('tells how large cached features will be', () => {
+    const [full, tuned] = transfer.phases;
+    if (full === undefined || tuned === undefined) throw new Error('The recipe has two phases.');
+    const ask = (change: Partial<typeof tuned>, recipe = transfer) =>
+      planPreflight({ ...recipe, phases: [full, { ...tuned, ...change }] }, {}, noProblem).phases.map(({ features }) => features);
+    // The convolutions give 12 x 12 x 32 numbers per picture up to the dropout; the document watches its test pictures while it trains.
+    expect(ask({})).toEqual([null, 300 * 12 * 12 * 32 * 4]);
+    expect(ask({ cacheFeatures: false })).toEqual([null, null]);
+    expect(ask({ augmentation: augmentationSchema.parse({ horizontalFlip: true }) })).toEqual([null, null]);
+    const apart = { ...transfer.splits.document, validation: { type: 'fraction' as const, fraction: 0.1, stratified: true } };
+    expect(ask({}, { ...transfer, splits: { ...transfer.splits, document: apart } })).toEqual([null, 350 * 12 * 12 * 32 * 4]);
   });
 
   test('needs memory for no more pictures than there are', () => {

@@ -22,7 +22,11 @@ const fixtureSchema = z.object({
     }),
   ),
 });
-const keras = fixtureSchema.parse(JSON.parse(readFileSync(new URL('fixtures/network/recipes-counts.json', import.meta.url), 'utf8'))).rows;
+/** scripts/fixtures/network.py makes those without a base, scripts/fixtures/zoo.py the others. */
+const keras = ['network/recipes-counts', 'zoo/templates'].flatMap((name) => {
+  const file = new URL(`fixtures/${name}.json`, import.meta.url);
+  return fixtureSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).rows;
+});
 
 function readTemplate(id: string): Recipe {
   return parseRecipe(JSON.parse(readFileSync(new URL(`${id}.json`, folder), 'utf8')), id);
@@ -50,6 +54,19 @@ const printed: Record<string, [number, number][]> = {
   ],
   'cifar-cnn': [[442_026, 442_026]],
   'cifar-cnn-augmented': [[1_981_066, 1_981_066]],
+  'cifar-vgg16-features': [[14_982_730, 268_042]],
+  'cifar-vgg16-features-augmented': [[14_982_730, 268_042]],
+  'cifar-vgg16-finetune-augmented': [[14_982_730, 14_982_730]],
+  'cifar-mobilenet-features': [[3_627_978, 399_114]],
+  'cifar-mobilenet-features-augmented': [[3_627_978, 399_114]],
+  'cifar-mobilenet-finetune-augmented': [[3_627_978, 3_606_090]],
+  'household-mobilenet-a': [[4_807_368, 1_578_504]],
+  'household-mobilenet-b1': [[2_763_944, 1_133_032]],
+  'household-mobilenet-b2': [[4_556_260, 2_927_052]],
+  'cifar-vgg19-two-stage': [
+    [21_605_002, 1_578_570],
+    [21_605_002, 21_602_954],
+  ],
   'mnist-test-1': [[93_322, 93_322]],
   'mnist-test-2': [[106_122, 106_122]],
   'mnist-test-3': [[320, 320]],
@@ -138,6 +155,50 @@ describe('templates', () => {
     expect(chooseSplit({ ...recipe, protocol: 'sound' }, 'mnist-10k').validation.type).toBe('fraction');
   });
 
+  it('the ladders of document 001 differ in what is trained and in augmentation', () => {
+    for (const base of ['vgg16', 'mobilenet']) {
+      const [features, frozen, tuned] = ['features', 'features-augmented', 'finetune-augmented'].map((rung) =>
+        readTemplate(`cifar-${base}-${rung}`),
+      );
+      expect(frozen?.network).toEqual(features?.network);
+      expect(tuned?.network).toEqual(features?.network);
+      expect([features, frozen, tuned].map((recipe) => recipe?.phases[0]?.augmentation)).toEqual([
+        null,
+        ...Array.from({ length: 2 }, () => readTemplate('cifar-cnn-augmented').phases[0]?.augmentation),
+      ]);
+      expect([features, frozen, tuned].map((recipe) => recipe?.phases[0]?.trainable.type)).toEqual(['freezeUpTo', 'freezeUpTo', 'all']);
+      expect([features, frozen, tuned].map((recipe) => recipe?.phases[0]?.batchSize)).toEqual([30, 40, 40]);
+    }
+  });
+
+  it.each(keras.filter(({ id }) => readTemplate(id).network.base !== null).map(({ id }) => [id]))(
+    '%s names the file that its base starts from',
+    (id) => {
+      const { network, description } = readTemplate(id);
+      expect(network.base?.weights).toBe(`${network.base?.network.toLowerCase() ?? ''}-imagenet`);
+      expect(description).toMatch(/import [a-z0-9_]+_no_?top\.h5 with `lab weights import FILE --network \w+ --name [a-z0-9-]+-imagenet`/);
+      expect(description).toContain(`--network ${network.base?.network ?? ''} --name ${network.base?.weights ?? ''}`);
+    },
+  );
+
+  it('documents 002 and 004 choose nothing on their test pictures unless asked to', () => {
+    for (const id of ['household-mobilenet-a', 'household-mobilenet-b1', 'household-mobilenet-b2', 'cifar-vgg19-two-stage']) {
+      const { protocol, splits } = readTemplate(id);
+      expect(protocol).toBe('sound');
+      expect(splits.sound.validation).toEqual({ type: 'fraction', fraction: 0.1, stratified: true });
+      expect(splits.document.validation).toEqual({ type: 'testSet' });
+      expect(splits.document.test).toEqual(splits.sound.test);
+    }
+  });
+
+  it('the pictures are scaled as each document has it', () => {
+    const scalings = keras.filter(({ id }) => readTemplate(id).network.base !== null).map(({ id }) => [id, readTemplate(id).input.scaling]);
+    expect(Object.fromEntries(scalings.filter(([, scaling]) => scaling !== 'unit'))).toEqual({
+      'household-mobilenet-a': 'minusOneToOne',
+      'cifar-vgg19-two-stage': 'caffe',
+    });
+  });
+
   it("document 001's generator is written with Keras's ranges", () => {
     expect(readTemplate('cifar-cnn-augmented').phases[0]).toMatchObject({
       stepsPerEpoch: 1000,
@@ -166,6 +227,12 @@ describe('recipes that cannot work', () => {
       { 'phases.0.loss': { type: 'meanSquaredError', labelSmoothing: 0.1 } },
       'phases.0.loss',
       /labelSmoothing/,
+    ],
+    [
+      'a cut where the base has no layer',
+      { 'network.base': { network: 'VGG16', cutAt: 'block9' } },
+      'network.base',
+      /no layer called 'block9'/,
     ],
     ['scaling for colours on grey pictures', { 'input.scaling': 'caffe' }, 'input.scaling', /colour/],
     ['means for three channels', { 'input.normalize': { mean: [0, 0, 0], std: [1, 1, 1] } }, 'input.normalize', /3 means/],

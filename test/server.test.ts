@@ -159,7 +159,7 @@ describe('what changes something', () => {
 });
 
 describe('files of the core', () => {
-  const targets = ['/sheet/x', '/picture/x', '/mean/x', '/report/x'];
+  const targets = ['/sheet/x', '/picture/x', '/mean/x', '/augmented/x', '/report/x', '/exported/x'];
   const forged = createSessions('another secret').open(1).split('=')[1]?.split(';')[0] ?? '';
 
   test.each(targets)('%s wants a session', async (target) => {

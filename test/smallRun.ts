@@ -12,7 +12,7 @@ import type { Executor } from '../src/main/engine/executor.ts';
 import { openNativeExecutor } from '../src/main/engine/native.ts';
 import { findNativeProblem, locateNativeRuntime } from '../src/main/nativeRuntime.ts';
 import { createControl, type ControlledMailbox } from '../src/main/trainer/control.ts';
-import { trainRun } from '../src/main/trainer/loop.ts';
+import { trainRun, type TrainerTools } from '../src/main/trainer/loop.ts';
 
 const augmentWorker = new URL('../src/main/data/augmentWorker.ts', import.meta.url);
 
@@ -86,7 +86,11 @@ export interface SmallRun {
   readonly control: ControlledMailbox;
   readonly reports: Report[];
   /** Trains until the end or a stop; `onReport` may send wishes to `control`. */
-  train(change?: Partial<TrainCommand>, onReport?: (report: Report) => void): Promise<'finished' | 'stopped'>;
+  train(
+    change?: Partial<TrainCommand>,
+    onReport?: (report: Report) => void,
+    tools?: Partial<TrainerTools>,
+  ): Promise<'finished' | 'stopped'>;
   readWeights(phase: number): Buffer;
 }
 
@@ -104,7 +108,7 @@ export async function openSmallRun(executor: Executor, recipe: Recipe = smallRec
       return run.control;
     },
     reports,
-    train(change = {}, onReport = () => undefined) {
+    train(change = {}, onReport = () => undefined, tools = {}) {
       run.control = createControl();
       const command = trainCommandSchema.parse({
         type: 'train',
@@ -125,7 +129,7 @@ export async function openSmallRun(executor: Executor, recipe: Recipe = smallRec
         reports.push(message);
         onReport(message);
       };
-      return trainRun(command, { executor, control: run.control, report, augmentWorker });
+      return trainRun(command, { executor, control: run.control, report, augmentWorker, ...tools });
     },
     readWeights: (phase) => readFileSync(join(folder, 'run', 'phases', String(phase + 1), 'weights.safetensors')),
   };

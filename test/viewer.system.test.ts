@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { augmentationSchema } from '../src/shared/contract/augmentation.ts';
 import { meanUrl, pictureUrl, sheetLayout, sheetUrl, tilePlace } from '../src/shared/domain/pictures.ts';
 import { writeStore } from '../src/main/data/storeWriter.ts';
 import { createViewerClient, type ViewerClient, type ViewerOptions } from '../src/main/services/viewerClient.ts';
@@ -223,6 +224,28 @@ describe('pictures through the core', () => {
     await lab.client.call('datasets.remove', { datasetId: dataset.id });
     const gone = await lab.core.assets.respond({ method: 'GET', path: pictureUrl(dataset.fingerprint, 0), body: null }, never);
     expect(gone.status).toBe(404);
+  });
+
+  test('as an augmentation changes them, on a sheet with an address of its own, and their statistics', async () => {
+    const lab = await openRealLab();
+    const shown = await lab.client.call('recipes.show', { id: 'mnist-test-1' });
+    const augmentation = augmentationSchema.parse({ rotationRange: 20, mixup: {} });
+    const content = { ...shown, phases: shown.phases.map((one) => ({ ...one, augmentation })) };
+    const recipe = { from: 'content', content } as const;
+    const request = { recipe, pictures: { kind: 'batch', epoch: 1, step: 2, limit: 10 } } as const;
+    const preview = await lab.client.call('recipes.previewAugmentation', request);
+    expect(preview).toMatchObject({ columns: 4, tileSize: [28, 28], trainImages: 8500, stepsPerEpoch: 133, batchImages: 64 });
+    expect(preview.tiles[3]).toMatchObject({ variant: 1, parameters: [{ name: 'rotationRange' }], mix: { kind: 'mixup' } });
+    const { width, height } = await sharp(await get(lab, preview.sheetUrl)).metadata();
+    expect([width, height]).toEqual([4 * 28, 3 * 28]);
+    expect(await lab.client.call('recipes.previewAugmentation', request)).toMatchObject({ sheetUrl: preview.sheetUrl });
+    const other = await lab.client.call('recipes.previewAugmentation', { ...request, seed: 99 });
+    expect(other.sheetUrl).not.toBe(preview.sheetUrl);
+    const missing = preview.sheetUrl.replace(/[0-9a-f]{8}/, '00000000');
+    expect((await lab.core.assets.respond({ method: 'GET', path: missing, body: null }, never)).status).toBe(404);
+    const absent = lab.client.call('recipes.previewAugmentation', { ...request, phase: 7 });
+    await expect(absent).rejects.toMatchObject({ code: 'not_found', expected: '0 to 0' });
+    expect(await lab.client.call('recipes.fit', { recipe })).toMatchObject({ images: 8500, mean: [expect.closeTo(0.131, 2)] });
   });
 
   test('that cannot be imported are refused without saying where the lab keeps them', async () => {

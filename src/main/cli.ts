@@ -16,6 +16,7 @@ const surroundings: CoreSurroundings = {
     importer: join(folder, `importer${extension}`),
     viewer: join(folder, `viewer${extension}`),
     reporter: join(folder, `reporter${extension}`),
+    converter: join(folder, `converter${extension}`),
   },
   resourcesFolder: join(root, 'resources'),
   rendererFolder: extension === '.ts' ? join(root, 'out', 'renderer') : join(folder, '..', 'renderer'),

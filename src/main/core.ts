@@ -35,7 +35,7 @@ import { createRuns, type RunService } from './services/runs.ts';
 import { createSettings } from './services/settings.ts';
 import type { ChildPrograms } from './services/supervisor.ts';
 import { createViewerClient } from './services/viewerClient.ts';
-import { createWeights } from './services/weights.ts';
+import { createWeights, type WeightsService } from './services/weights.ts';
 
 export interface CoreOptions {
   /** Absolute folder of the workspace. */
@@ -92,7 +92,7 @@ async function openCore(options: CoreOptions, lock: WorkspaceLock): Promise<Core
   const stores = { runs: createRunStore(database), phases: createPhaseStore(database), epochs: createEpochStore(database) };
   const events = createEvents({ database, events: createEventStore(database), runs: stores.runs });
   const services = createServices(options, places, database, events, stores);
-  const { runs, datasets } = services;
+  const { runs } = services;
   runs.reconcile();
   const owner = describeOwner(folder, options.kind);
   let isClosing = false;
@@ -112,7 +112,7 @@ async function openCore(options: CoreOptions, lock: WorkspaceLock): Promise<Core
     servePage: (port) => pages.serve(port),
     assets: services.assets,
     activity: () => runs.activity(),
-    whenIdle: () => waitUntilIdle(runs, datasets, clients),
+    whenIdle: () => waitUntilIdle(runs, services, clients),
     close: async () => {
       isClosing = true;
       await runs.stopAll();
@@ -122,7 +122,7 @@ async function openCore(options: CoreOptions, lock: WorkspaceLock): Promise<Core
       services.pictures.close();
       await services.viewer.close();
       await endpoint.close();
-      while (datasets.isBusy()) await rest(idlePollMs);
+      while (isConverting(services)) await rest(idlePollMs);
       removeOwnerFile(folder, owner);
       closeDatabase(database);
       lock.release();
@@ -146,11 +146,11 @@ function createServices(options: CoreOptions, places: WorkspacePlaces, database:
   const around = { ...stores, places, programs, events };
   const datasets = createDatasets({ ...around, resourcesFolder, datasets: createDatasetStore(database) });
   const recipes = createRecipes(resourcesFolder);
-  const weights = createWeights({ places, programs, resourcesFolder });
+  const files = createFiles({ places, host });
+  const weights = createWeights({ ...around, datasets, files, resourcesFolder });
   const settings = createSettings(around);
   const table = createRunTable(database);
   const runs = createRuns({ ...around, ...ladder, datasets, recipes, settings, weights, versions });
-  const files = createFiles({ places, host });
   const viewer = createViewerClient({ node: programs.node, program: programs.viewer });
   const pictures = createPictures({ viewer, datasets });
   const results = createResults({ ...around, datasets, files, viewer });
@@ -174,17 +174,26 @@ function createServices(options: CoreOptions, places: WorkspacePlaces, database:
     weights,
     history: createHistory({ ...around, table }),
     housekeeping: createHousekeeping({ ...around, table, discardUploads: () => files.discardUnusedUploads() }),
-    planning: createPlanning({ ...around, recipes, datasets, settings, weights, viewer, isTraining }),
-    assets: createAssets({ files, pictures, reports }),
+    planning: createPlanning({ ...around, recipes, datasets, settings, weights, viewer, pictures, isTraining }),
+    assets: createAssets({ files, pictures, reports, weights }),
   };
 }
 
-async function waitUntilIdle(runs: RunService, datasets: DatasetService, clients: Server): Promise<void> {
+interface Converting {
+  readonly datasets: Pick<DatasetService, 'isBusy'>;
+  readonly weights: Pick<WeightsService, 'isBusy'>;
+}
+
+function isConverting({ datasets, weights }: Converting): boolean {
+  return datasets.isBusy() || weights.isBusy();
+}
+
+async function waitUntilIdle(runs: RunService, converting: Converting, clients: Server): Promise<void> {
   const isBusy = (): boolean => {
     const { running, queued } = runs.activity();
     return (
       running.length + queued.length > 0 ||
-      datasets.isBusy() ||
+      isConverting(converting) ||
       clients.peers().some((peer) => peer.openCalls > 0 || peer.quietMs < clientPauseMs)
     );
   };

@@ -39,6 +39,6 @@ export function createHandlers(services: Services): Handlers {
     ...createResultsHandlers(services.results),
     ...createComparisonHandlers(services.comparison),
     ...createReportsHandlers(services.reports),
-    ...createWeightsHandlers(services.weights),
+    ...createWeightsHandlers({ ...services, requireOpen }),
   };
 }

@@ -34,6 +34,7 @@ void startDesktop(
         importer: join(folder, `importer${extension}`),
         viewer: join(folder, `viewer${extension}`),
         reporter: join(folder, `reporter${extension}`),
+        converter: join(folder, `converter${extension}`),
       },
       resourcesFolder: join(root, 'resources'),
       version,

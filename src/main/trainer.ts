@@ -62,6 +62,8 @@ async function obey(command: Command): Promise<number> {
       return exitCodes.done;
     case 'import':
     case 'materialize':
+    case 'importWeights':
+    case 'exportWeights':
     case 'layOut':
       throw new LabError('internal', `The trainer does not obey ${command.type}.`);
   }

@@ -11,6 +11,7 @@ export function createLabRouter(): Router {
       { path: '/', name: 'home', component: () => import('./views/HomeView.vue'), meta: { title: 'Start' } },
       { path: '/datasets', name: 'datasets', component: () => import('./views/DatasetsView.vue'), meta: { title: 'Datasets' } },
       { path: '/datasets/:datasetId', name: 'dataset', component: () => import('./views/DatasetView.vue'), meta: { title: 'Dataset' } },
+      { path: '/weights', name: 'weights', component: () => import('./views/WeightsView.vue'), meta: { title: 'Weights' } },
       { path: '/new', name: 'new', component: () => import('./views/NewRunView.vue'), meta: { title: 'New run' } },
       { path: '/runs', name: 'runs', component: () => import('./views/RunsView.vue'), meta: { title: 'Runs' } },
       { path: '/runs/:runId', name: 'run', component: () => import('./views/RunView.vue'), meta: { title: 'Run' } },

@@ -53,7 +53,7 @@ test('the freeze line moves by keyboard and by pointer, and the pre-flight follo
   await expect(line).toHaveAttribute('aria-valuenow', '1');
   await expect(cost.getByText('599,845')).toBeVisible();
   const from = await line.boundingBox();
-  const to = await page.locator('[data-row="2"]').boundingBox();
+  const to = await page.locator('[data-index="2"]').boundingBox();
   if (from === null || to === null) throw new Error('The layers are not shown.');
   await page.mouse.move(from.x + 200, from.y + from.height / 2);
   await page.mouse.down();

@@ -84,7 +84,8 @@ async function readRequest(client: Client, words: readonly string[], options: Op
   return { entries, base: base === undefined ? null : await read(base), rule: readRule(options) };
 }
 
-function findFinishedPhase(run: RunDetails): number {
+/** The last one; throws `bad_usage` when there is none. */
+export function findFinishedPhase(run: RunDetails): number {
   const position = run.phases.findLastIndex((phase) => phase.stoppedBy !== null);
   if (position >= 0) return position;
   throw new LabError('bad_usage', `No phase of the run ${run.runId} has finished.`, {
@@ -94,7 +95,8 @@ function findFinishedPhase(run: RunDetails): number {
   });
 }
 
-function findPhase(run: RunDetails, text: string): number {
+/** By name, or by number from 1; throws `not_found`. */
+export function findPhase(run: RunDetails, text: string): number {
   const names = run.phases.map((phase) => phase.name);
   const named = names.indexOf(text);
   if (named >= 0) return named;

@@ -132,6 +132,7 @@ function describeDataset(dataset: DatasetDetails): string[] {
     `Origin: ${dataset.origin}`,
     `Licence: ${dataset.licence ?? 'not known'}`,
     `Fingerprint: ${dataset.fingerprint}`,
+    ...dataset.sources.map(({ file, sha256 }) => `Source: ${file}, SHA-256 ${sha256}`),
     '',
     ...formatTable(
       [{ title: 'Class' }, { title: 'Train', align: 'right' }, { title: 'Test', align: 'right' }],

@@ -61,7 +61,8 @@ async function findDetails(
   shown: Map<RunId, RunDetails>,
 ): Promise<RunDetails> {
   const known = shown.get(event.runId);
-  if (known !== undefined && exitCodeOf(event) === undefined) return known;
+  const isNews = event.type === 'run.phaseStarted' || exitCodeOf(event) !== undefined;
+  if (known !== undefined && !isNews) return known;
   const details = await client.call('runs.show', { run: event.runId });
   shown.set(event.runId, details);
   return details;
@@ -129,6 +130,8 @@ function show(screen: Screen, event: LabEvent, run: RunDetails): void {
     case 'report.removed':
     case 'dataset.imported':
     case 'dataset.removed':
+    case 'weights.imported':
+    case 'weights.removed':
     case 'dataset.progress':
       break;
   }

@@ -10,16 +10,20 @@ import { doctorCommands } from './doctorCommands.ts';
 import { describeCommand, describeGroup, describeProgram } from './help.ts';
 import { historyCommands } from './historyCommands.ts';
 import { createInterrupts, type Interrupts } from './interrupts.ts';
+import { ladderCommands } from './ladderCommands.ts';
 import { recipeCommands } from './recipeCommands.ts';
 import { createScreen, type Screen, type Streams } from './screen.ts';
 import { serveCommand } from './serveCommand.ts';
 import { trainingCommands } from './trainingCommands.ts';
+import { weightsCommands } from './weightsCommands.ts';
 import { chooseWorkspace, openWorkplace, type CoreSurroundings, type Workplace } from './workplace.ts';
 
 export const commands: readonly CommandDefinition[] = [
   ...doctorCommands,
   ...datasetCommands,
+  ...weightsCommands,
   ...recipeCommands,
+  ...ladderCommands,
   ...trainingCommands,
   ...historyCommands,
   ...comparisonCommands,

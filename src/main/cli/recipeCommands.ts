@@ -45,7 +45,36 @@ export const recipeCommands: readonly CommandDefinition[] = [
     isRepeatable: true,
     act: countParameters,
   },
+  {
+    words: ['recipes', 'fit'],
+    usage: 'ID|FILE',
+    summary: 'Measure mean and standard deviation of the training pictures, for featurewise standardisation.',
+    details: [
+      'The values are those that `ImageDataGenerator.fit` finds after scaling; give them to `run` with the option that is printed.',
+    ],
+    positionals: { least: 1, most: 1 },
+    options: { dataset: { value: 'ID', help: "measure this dataset instead of the recipe's" } },
+    examples: ['recipes fit fashion-transfer-5to9', 'recipes fit my-recipe.json --dataset my-pictures --json'],
+    isRepeatable: true,
+    act: fit,
+  },
 ];
+
+async function fit({ client, options, positionals, screen, signal }: Invocation): Promise<number> {
+  const request = { recipe: readRecipeSource(positionals[0] ?? ''), datasetId: options.text['dataset'] ?? null };
+  const answer = await client.call('recipes.fit', request, { signal });
+  const { mean, std, images } = answer;
+  screen.answer(answer, () => [
+    ...formatTable(
+      [{ title: 'Channel' }, { title: 'Mean', align: 'right' }, { title: 'Standard deviation', align: 'right' }],
+      mean.map((value, channel) => [String(channel), value.toFixed(6), (std[channel] ?? 0).toFixed(6)]),
+    ),
+    '',
+    `Measured on ${formatCount(images)} training pictures. To use it:`,
+    `  --set 'input.normalize=${JSON.stringify({ mean, std })}'`,
+  ]);
+  return exitStatus.done;
+}
 
 async function countParameters({ client, positionals, screen }: Invocation): Promise<number> {
   const answer = await client.call('recipes.parameters', { recipe: readRecipeSource(positionals[0] ?? '') });

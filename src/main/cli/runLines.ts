@@ -53,6 +53,8 @@ export function toRunLines(event: LabEvent, run: RunDetails): RunLine[] {
     case 'runs.purged':
     case 'dataset.imported':
     case 'dataset.removed':
+    case 'weights.imported':
+    case 'weights.removed':
     case 'dataset.progress':
       return [];
   }

@@ -3,6 +3,7 @@ import { LabError } from '../../shared/contract/errors.ts';
 import { parseInteger, readChoice } from './arguments.ts';
 import { exitStatus, type CommandDefinition, type Invocation, type Options } from './command.ts';
 import { followRuns } from './follow.ts';
+import { planLadder } from './ladderCommands.ts';
 import { readRecipeSource } from './recipeFile.ts';
 
 const largestSeed = 0x7fffffff;
@@ -23,11 +24,13 @@ export const trainingCommands: readonly CommandDefinition[] = [
       set: { value: 'PATH=JSON', isMultiple: true, help: 'change one place of the recipe; may be given several times' },
       seeds: { value: '1,2,3', help: "train once per seed instead of with the recipe's seed" },
       protocol: { value: 'document|sound', help: "hold-out as the document did it, or sound; otherwise the recipe's" },
+      ladder: { help: 'train every rung of the transfer ladder as one group; see `recipes ladder`' },
       name: { value: 'N', help: 'a name for the history' },
     },
     examples: [
       'run fashion-transfer-5to9',
       'run mnist-test-1 --set phases.0.epochs=2 --seeds 1,2,3',
+      'run cifar-vgg16-features --ladder --weights random',
       'run my-recipe.json --dataset my-pictures --protocol sound --json',
     ],
     act: run,
@@ -68,8 +71,19 @@ export const trainingCommands: readonly CommandDefinition[] = [
 
 async function run(invocation: Invocation): Promise<number> {
   const { client, options, positionals } = invocation;
-  const { group, runs, since } = await client.call('runs.create', readRequest(positionals[0] ?? '', options));
+  const request = readRequest(positionals[0] ?? '', options);
+  if (options.isSet('ladder')) return climb(invocation, request);
+  const { group, runs, since } = await client.call('runs.create', request);
   return followRuns(invocation, { runIds: runs.map((created) => created.runId), group, since });
+}
+
+/** The rungs are other recipes, so there is no mean over the group to show. */
+async function climb(invocation: Invocation, request: RunRequest): Promise<number> {
+  const { client, screen } = invocation;
+  const { group, runs, since } = await client.call('runs.createGroup', { requests: await planLadder(client, request) });
+  const runIds = runs.map(({ runId }) => runId);
+  screen.note(`The ${runs.length} runs are the group ${group ?? ''}. Put them side by side with \`lab compare ${runIds.join(' ')}\`.`);
+  return followRuns(invocation, { runIds, group: null, since });
 }
 
 async function settle({ client, positionals, screen, signal }: Invocation, method: 'runs.pause' | 'runs.stop'): Promise<number> {

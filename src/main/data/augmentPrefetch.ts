@@ -2,12 +2,13 @@
  * Augments the batches of the coming steps on worker threads while TensorFlow trains the present one.
  *
  * Owns a ring of shared memory, its threads and the guess that step s + 1 follows step s. The result of a step is a pure function of
- * (seed, pass, sample), so it is the same to the last bit with any number of threads and any timing. The loop uses the source as any
+ * (seed, pass, sample) and for mixes of (seed, epoch, step), so it is the same to the last bit with any number of threads and any timing. The loop uses the source as any
  * other: fill() answers synchronously, and makes the batch itself when no thread has begun it. Whoever creates it calls close().
  */
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../../shared/contract/errors.ts';
-import { pictureSizeOf, type AugmenterOptions } from './augment.ts';
+import { createMixDrawer, pictureSizeOf, type AugmenterOptions } from './augment.ts';
+import { mixLabels } from './augmentMix.ts';
 import {
   type Ring,
   type RingSlot,
@@ -19,7 +20,7 @@ import {
   tryWork,
   viewRing,
 } from './augmentRing.ts';
-import type { BatchSource } from './batches.ts';
+import type { BatchMix, BatchSource } from './batches.ts';
 
 export interface PrefetchOptions extends AugmenterOptions {
   /** The file of augmentWorker.ts, bundled or not; only the entry of a program knows where its files lie. */
@@ -68,6 +69,7 @@ class Prefetcher {
   readonly #ring: Ring;
   readonly #labels: readonly Int32Array[];
   readonly #work: (slot: RingSlot) => void;
+  readonly #drawRows: ReturnType<typeof createMixDrawer>;
   #failure: unknown = null;
   /** Positions on their way; the first lies in slot #first. */
   #queue: Position[] = [];
@@ -85,6 +87,7 @@ class Prefetcher {
     this.#ring = viewRing(memory, layout);
     this.#labels = this.#ring.slots.map(() => new Int32Array(batchSize));
     this.#work = createSlotWork(options);
+    this.#drawRows = createMixDrawer(options);
     for (let thread = 0; thread < threads; thread++) {
       const worker = new Worker(options.workerFile, { workerData: { memory, layout, augmentation, shape, seed, phase } });
       worker.on('error', (error: unknown) => {
@@ -114,7 +117,14 @@ class Prefetcher {
       input: slot.target.subarray(0, count * this.#pictureSize),
       labels: labels.subarray(0, count),
       samples: slot.samples.subarray(0, count),
+      mix: this.#mix(wanted, labels.subarray(0, count)),
     };
+  }
+
+  /** Drawn here once more: cheaper than a place in the shared memory. */
+  #mix({ epoch, step }: Position, labels: Int32Array): BatchMix | null {
+    const rows = this.#drawRows(epoch, step, labels.length);
+    return rows === null ? null : mixLabels(labels, rows);
   }
 
   close(): void {
@@ -132,6 +142,8 @@ class Prefetcher {
     labels.set(batch.labels);
     slot.header[slotField.count] = batch.count;
     slot.header[slotField.pass] = this.#passAt(position.epoch, position.step);
+    slot.header[slotField.epoch] = position.epoch;
+    slot.header[slotField.step] = position.step;
     Atomics.store(slot.header, slotField.state, slotState.ready);
     this.#queue.push(position);
     this.#wake();

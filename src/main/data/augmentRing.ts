@@ -1,8 +1,6 @@
 // The shared memory between createPrefetcher and its threads: a ring of slots, each one batch on its way from bytes to float pixels.
 // A slot's state is changed by one side at a time: the owner makes it empty and ready, whoever takes it ready makes it taken, then done.
-import type { Augmentation } from '../../shared/contract/augmentation.ts';
-import type { PictureShape } from '../../shared/domain/augment.ts';
-import { createBatchAugmenter } from './augment.ts';
+import { createBatchAugmenter, createMixDrawer, type PhaseAugmentation } from './augment.ts';
 import { alignUp } from './buffers.ts';
 
 // The compiler's library for Node does not describe WebAssembly; this is the part used here.
@@ -23,8 +21,8 @@ export interface RingLayout {
 }
 
 export const slotState = { empty: 0, ready: 1, taken: 2, done: 3, failed: 4 } as const;
-/** Positions in a slot's header. */
-export const slotField = { state: 0, count: 1, pass: 2 } as const;
+/** Positions in a slot's header, in this order. */
+export const slotField = { state: 0, count: 1, pass: 2, epoch: 3, step: 4 } as const;
 /** Positions in the ring's control words; `wake` counts what happened, `first` is the slot to be used next. */
 export const controlField = { wake: 0, stop: 1, first: 2 } as const;
 
@@ -55,7 +53,7 @@ export function viewRing(memory: SharedArrayBuffer, layout: RingLayout): Ring {
     const samplesStart = start + 64;
     const inputStart = samplesStart + alignUp(batchSize * 4);
     return {
-      header: new Int32Array(memory, start, 3),
+      header: new Int32Array(memory, start, Object.keys(slotField).length),
       samples: new Uint32Array(memory, samplesStart, batchSize),
       input: new Uint8Array(memory, inputStart, batchPixels),
       target: new Float32Array(memory, inputStart + alignUp(batchPixels), batchPixels),
@@ -64,16 +62,13 @@ export function viewRing(memory: SharedArrayBuffer, layout: RingLayout): Ring {
   return { control: new Int32Array(memory, 0, 3), slots };
 }
 
-/** What is done with a taken slot, on a thread or by the owner. */
-export function createSlotWork(options: {
-  readonly augmentation: Augmentation;
-  readonly shape: PictureShape;
-  readonly seed: number;
-  readonly phase: number;
-}): (slot: RingSlot) => void {
+/** What is done with a taken slot, on a thread or by the owner; the mixing comes after the last row of the batch. */
+export function createSlotWork(options: PhaseAugmentation): (slot: RingSlot) => void {
   const augment = createBatchAugmenter(options);
+  const drawRows = createMixDrawer(options);
   return ({ header, samples, input, target }) => {
-    augment(input, samples.subarray(0, header[slotField.count]), header[slotField.pass] ?? 0, target);
+    const [, count = 0, pass = 0, epoch = 0, step = 0] = header;
+    augment(input, samples.subarray(0, count), { pass, rows: drawRows(epoch, step, count) }, target);
   };
 }
 

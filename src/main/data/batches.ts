@@ -9,6 +9,14 @@ import { alignedBuffer, alignUp } from './buffers.ts';
 import { createSchedule, type PassOrder } from './schedule.ts';
 import type { DatasetStore } from './store.ts';
 
+/** Labels of a batch whose pictures were mixed: a row's target is shares[row] of its own label and the rest of labels[row]. */
+export interface BatchMix {
+  /** Label of the phase of each row's partner. */
+  readonly labels: Int32Array;
+  /** 0 .. 1; 1 leaves the row's own label alone. */
+  readonly shares: Float32Array;
+}
+
 /** One step's input. Both arrays are views of a buffer that the second-next fill() overwrites. */
 export interface Batch<Input extends Uint8Array | Float32Array = Uint8Array | Float32Array> {
   readonly count: number;
@@ -17,6 +25,8 @@ export interface Batch<Input extends Uint8Array | Float32Array = Uint8Array | Fl
   readonly labels: Int32Array;
   /** Positions within the `indices` the source was made with: names a sample whatever the order. */
   readonly samples: Uint32Array;
+  /** Null or left out unless mixup or cutmix made the input. */
+  readonly mix?: BatchMix | null;
 }
 
 export interface BatchSource<Input extends Uint8Array | Float32Array = Uint8Array | Float32Array> {
@@ -29,8 +39,18 @@ export interface BatchSource<Input extends Uint8Array | Float32Array = Uint8Arra
   fill(epoch: number, step: number): Batch<Input>;
 }
 
+/** Pictures of a store in one pass or order, whose content and labels are known without reading any. */
+export interface PictureSource extends BatchSource<Uint8Array> {
+  /** Store positions; sample i is the picture at indices[i]. */
+  readonly indices: Uint32Array;
+  /** Phase labels by sample. */
+  readonly labels: Int32Array;
+  /** Pictures of a full batch. */
+  readonly batchSize: number;
+}
+
 /** Turns packed uint8 pictures into float pixels (0..255) of the same shape, written into memory that it owns. */
-export type BatchTransform = (batch: Batch<Uint8Array>, epoch: number, step: number) => Float32Array;
+export type BatchTransform = (batch: Batch<Uint8Array>, epoch: number, step: number) => Pick<Batch<Float32Array>, 'input' | 'mix'>;
 
 export interface BatchSourceOptions {
   readonly store: DatasetStore;
@@ -51,7 +71,7 @@ interface Slot {
 }
 
 /** Makes the source of one phase's pictures; its memory is two batches. Throws when an index has no label in the phase. */
-export function createBatchSource(options: BatchSourceOptions): BatchSource<Uint8Array> {
+export function createBatchSource(options: BatchSourceOptions): PictureSource {
   const { store, indices, batchSize } = options;
   const sampleLabels = phaseLabels(store, indices, options.labelMap);
   const schedule = createSchedule({ ...options, count: indices.length });
@@ -59,6 +79,9 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource<Uint
   const slots = makeSlots(largest, store.pictureBytes);
   let isSecond = false;
   return {
+    indices,
+    labels: sampleLabels,
+    batchSize: largest,
     sampleShape: store.manifest.shape,
     sampleCount: indices.length,
     steps: schedule.steps,
@@ -79,6 +102,7 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource<Uint
         input: slot.pixels.subarray(0, count * store.pictureBytes),
         labels: slot.labels.subarray(0, count),
         samples,
+        mix: null,
       };
     },
   };
@@ -93,7 +117,7 @@ export function transformBatches(source: BatchSource<Uint8Array>, transform: Bat
     samplesIn: (epoch) => source.samplesIn(epoch),
     fill(epoch, step) {
       const batch = source.fill(epoch, step);
-      return { ...batch, input: transform(batch, epoch, step) };
+      return { ...batch, ...transform(batch, epoch, step) };
     },
   };
 }

@@ -6,7 +6,12 @@ export function convertChannels(pixels: Uint8Array, from: 1 | 3, to: 1 | 3): Uin
 
 function repeatGrey(pixels: Uint8Array): Uint8Array {
   const result = new Uint8Array(pixels.length * 3);
-  for (let index = 0; index < pixels.length; index++) result.fill(pixels[index] ?? 0, index * 3, index * 3 + 3);
+  for (let index = 0; index < pixels.length; index++) {
+    const level = pixels[index] ?? 0;
+    result[index * 3] = level;
+    result[index * 3 + 1] = level;
+    result[index * 3 + 2] = level;
+  }
   return result;
 }
 

@@ -6,10 +6,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InputPipeline } from '../../shared/contract/schema.ts';
-import { convertChannels } from './channels.ts';
-import { createResampler } from './resample.ts';
+import { createPictureForm, type PictureForm } from './pictureForm.ts';
 import { type DatasetStore, manifestFile, openStore } from './store.ts';
-import { type PictureBlock, type PictureShape, type WriteOptions, writeStore } from './storeWriter.ts';
+import { type PictureBlock, type WriteOptions, writeStore } from './storeWriter.ts';
 
 const BLOCK_BYTES = 4 * 2 ** 20;
 
@@ -24,31 +23,23 @@ export interface DeriveOptions extends WriteOptions {
 export async function deriveStore({ folder, input, cacheFolder, ...options }: DeriveOptions): Promise<string> {
   const store = openStore(folder);
   try {
-    const from: PictureShape = store.manifest.shape;
-    const channels = input.colorMode === null ? from[2] : input.colorMode === 'rgb' ? 3 : 1;
-    const to: PictureShape = [input.size?.[0] ?? from[0], input.size?.[1] ?? from[1], channels];
-    if (from.every((size, axis) => size === to[axis])) return folder;
-    const target = join(cacheFolder, `${store.manifest.fingerprint.slice(0, 16)}-${to.join('x')}-${input.resize}`);
-    if (!existsSync(join(target, manifestFile))) await writeDerived(store, to, input.resize, target, options);
+    const form = createPictureForm(store.manifest.shape, input);
+    if (!form.isChanged) return folder;
+    const target = join(cacheFolder, `${store.manifest.fingerprint.slice(0, 16)}-${form.shape.join('x')}-${input.resize}`);
+    if (!existsSync(join(target, manifestFile))) await writeDerived(store, form, target, options);
     return target;
   } finally {
     store.close();
   }
 }
 
-async function writeDerived(
-  store: DatasetStore,
-  to: PictureShape,
-  method: InputPipeline['resize'],
-  target: string,
-  options: WriteOptions,
-): Promise<void> {
+async function writeDerived(store: DatasetStore, form: PictureForm, target: string, options: WriteOptions): Promise<void> {
   const partial = `${target}.partial-${process.pid}`;
   await mkdir(partial, { recursive: true });
   try {
     const { manifest } = store;
-    const draft = { ...manifest, shape: to, sources: () => manifest.sources };
-    await writeStore(partial, draft, derivedBlocks(store, to, method), options);
+    const draft = { ...manifest, shape: form.shape, sources: () => manifest.sources };
+    await writeStore(partial, draft, derivedBlocks(store, form), options);
     await rm(target, { recursive: true, force: true });
     await rename(partial, target);
   } catch (error) {
@@ -57,10 +48,9 @@ async function writeDerived(
   }
 }
 
-function* derivedBlocks(store: DatasetStore, to: PictureShape, method: InputPipeline['resize']): Generator<PictureBlock> {
-  const { trainCount, testCount, shape } = store.manifest;
+function* derivedBlocks(store: DatasetStore, { shape: to, convert }: PictureForm): Generator<PictureBlock> {
+  const { trainCount, testCount } = store.manifest;
   const labels = store.readLabels();
-  const resample = createResampler([shape[0], shape[1], to[2]], to, method);
   const targetBytes = to[0] * to[1] * to[2];
   const perBlock = Math.max(1, Math.floor(BLOCK_BYTES / Math.max(store.pictureBytes, targetBytes)));
   const parts = [
@@ -75,8 +65,7 @@ function* derivedBlocks(store: DatasetStore, to: PictureShape, method: InputPipe
       const pixels = new Uint8Array(indices.length * targetBytes);
       for (let row = 0; row < indices.length; row++) {
         const picture = source.subarray(row * store.pictureBytes, (row + 1) * store.pictureBytes);
-        // Colours first, then size, as Keras' load_img does.
-        pixels.set(resample(convertChannels(picture, shape[2], to[2])), row * targetBytes);
+        pixels.set(convert(picture), row * targetBytes);
       }
       yield { part, labels: labels.subarray(start, start + indices.length), pixels };
     }

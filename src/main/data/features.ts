@@ -2,12 +2,12 @@
  * Features of the frozen layers as rows of float32, one per sample: computed once, then served in any order.
  *
  * A table that fits `heldBytes` stays in memory; a larger one lies in a file that is read row by row, so memory stays at one batch.
- * The file belongs to one run on one machine: native byte order, removed by close().
+ * The file is a run's own (writeFeatures, removed by close()) or one that runs share (writeFeatureFile, then openFeatureFile).
  */
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { LabError } from '../../shared/contract/errors.ts';
 import type { BatchSource } from './batches.ts';
 import { alignedBuffer, alignUp } from './buffers.ts';
+import { createRowFile, heldRows, spilledRows, verifiedRows } from './featureRows.ts';
 import { createSchedule, type PassOrder } from './schedule.ts';
 
 export interface FeatureTable {
@@ -20,43 +20,92 @@ export interface FeatureTable {
   readonly isSpilled: boolean;
   /** Copies the rows numbered `rows` one after another to the front of `target`. */
   readRows(rows: Uint32Array, target: Float32Array): void;
-  /** Frees the memory or removes the file. */
+  /** Frees the memory, and removes a file that is the table's own. */
   close(): void;
 }
 
-export interface WriteFeaturesOptions {
-  /** Used, and replaced, only when the table is larger than heldBytes. */
+export interface ExtractOptions {
   readonly file: string;
   readonly shape: readonly number[];
   /** Pictures in their own order, each once; row i belongs to the source's sample i. */
   readonly source: BatchSource<Uint8Array>;
   /** Answers at least count rows; may be overwritten by the next call. */
   readonly extract: (pixels: Uint8Array, count: number) => Float32Array;
-  readonly heldBytes: number;
-  /** Awaited between batches; its rejection ends the work and removes the file. */
+  /** Awaited between batches; its rejection ends the work. */
   readonly breathe?: () => Promise<void>;
+}
+
+export interface WriteFeaturesOptions extends ExtractOptions {
+  /** The file is used, and replaced, only when the table is larger. */
+  readonly heldBytes: number;
 }
 
 /** Runs `extract` over all batches of the source and keeps the rows; throws `disk_full` when the file cannot grow. */
 export async function writeFeatures(options: WriteFeaturesOptions): Promise<FeatureTable> {
-  const { source, shape } = options;
-  const rowLength = shape.reduce((product, size) => product * size, 1);
-  const table = openTable(options, rowLength);
+  const table = openTable(options, countValues(options.shape));
   try {
-    for (let step = 0; step < source.steps; step++) {
-      const batch = source.fill(0, step);
-      const rows = options.extract(batch.input, batch.count);
-      table.append(rows.subarray(0, batch.count * rowLength), batch.labels);
-      await options.breathe?.();
-    }
-    if (table.written() !== source.sampleCount) {
-      throw new LabError('internal', `${table.written()} rows of features were computed for ${source.sampleCount} pictures.`);
-    }
+    await extractRows(options, (rows, labels) => table.append(rows, labels));
   } catch (error) {
     table.close();
     throw error;
   }
   return table;
+}
+
+/** Runs `extract` over all batches of the source into a file that must not exist yet; it is on the disk when this resolves. */
+export async function writeFeatureFile(options: ExtractOptions): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const rows = createRowFile(options.file);
+  try {
+    await extractRows(options, (values) => rows.append(values));
+    return rows.finish();
+  } finally {
+    rows.abandon();
+  }
+}
+
+export interface OpenFeaturesOptions {
+  readonly file: string;
+  readonly shape: readonly number[];
+  readonly labels: Int32Array;
+  readonly sha256: string;
+  readonly heldBytes: number;
+  /** Awaited while the file is checked; its rejection ends the work. */
+  readonly breathe: () => Promise<void>;
+}
+
+/** The rows of a finished file, one per label; throws `disk_error` when any byte of it is not what was written. */
+export async function openFeatureFile({ file, shape, labels, sha256, heldBytes, breathe }: OpenFeaturesOptions): Promise<FeatureTable> {
+  const count = labels.length;
+  const rowLength = countValues(shape);
+  const isSpilled = count * rowLength * 4 > heldBytes;
+  const rows = await verifiedRows({ file, rowBytes: rowLength * 4, count, sha256, isHeld: !isSpilled, breathe });
+  return { count, shape, rowLength, labels, isSpilled, readRows: rows.read, close: rows.close };
+}
+
+/** Hands over the rows of every batch in order; throws when they are not one row per picture. */
+async function extractRows(options: ExtractOptions, take: (rows: Float32Array, labels: Int32Array) => void): Promise<void> {
+  const { source } = options;
+  const rowLength = countValues(options.shape);
+  let written = 0;
+  for (let step = 0; step < source.steps; step++) {
+    const batch = source.fill(0, step);
+    const rows = options.extract(batch.input, batch.count).subarray(0, batch.count * rowLength);
+    written += batch.count;
+    if (rows.length !== batch.count * rowLength || written > source.sampleCount) {
+      throw new LabError('internal', `The frozen layers gave ${rows.length} numbers for ${batch.count} pictures.`, {
+        expected: `${batch.count * rowLength} numbers`,
+        received: String(rows.length),
+      });
+    }
+    take(rows, batch.labels);
+    await options.breathe?.();
+  }
+  if (written === source.sampleCount) return;
+  throw new LabError('internal', `${written} rows of features were computed for ${source.sampleCount} pictures.`);
+}
+
+function countValues(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 export interface FeatureSourceOptions {
@@ -87,14 +136,13 @@ export function createFeatureSource({ table, batchSize, ...options }: FeatureSou
       table.readRows(samples, slot.rows);
       for (let row = 0; row < samples.length; row++) slot.labels[row] = table.labels[samples[row] ?? 0] ?? 0;
       const count = samples.length;
-      return { count, input: slot.rows.subarray(0, count * table.rowLength), labels: slot.labels.subarray(0, count), samples };
+      return { count, input: slot.rows.subarray(0, count * table.rowLength), labels: slot.labels.subarray(0, count), samples, mix: null };
     },
   };
 }
 
 interface GrowingTable extends FeatureTable {
   append(rows: Float32Array, labels: Int32Array): void;
-  written(): number;
 }
 
 function openTable({ file, shape, source, heldBytes }: WriteFeaturesOptions, rowLength: number): GrowingTable {
@@ -110,14 +158,7 @@ function openTable({ file, shape, source, heldBytes }: WriteFeaturesOptions, row
     rowLength,
     labels,
     isSpilled,
-    written: () => written,
     append(values, batchLabels) {
-      if (values.length !== batchLabels.length * rowLength || written + batchLabels.length > count) {
-        throw new LabError('internal', `The frozen layers gave ${values.length} numbers for ${batchLabels.length} pictures.`, {
-          expected: `${batchLabels.length * rowLength} numbers`,
-          received: String(values.length),
-        });
-      }
       rows.write(values, written);
       labels.set(batchLabels, written);
       written += batchLabels.length;
@@ -125,82 +166,4 @@ function openTable({ file, shape, source, heldBytes }: WriteFeaturesOptions, row
     readRows: rows.read,
     close: rows.close,
   };
-}
-
-interface RowStore {
-  readonly write: (values: Float32Array, firstRow: number) => void;
-  readonly read: (rows: Uint32Array, target: Float32Array) => void;
-  readonly close: () => void;
-}
-
-function heldRows(values: number, rowLength: number): RowStore {
-  let held = new Float32Array(values);
-  return {
-    write: (rows, firstRow) => held.set(rows, firstRow * rowLength),
-    read(rows, target) {
-      for (let position = 0; position < rows.length; position++) {
-        const start = (rows[position] ?? 0) * rowLength;
-        target.set(held.subarray(start, start + rowLength), position * rowLength);
-      }
-    },
-    close() {
-      held = new Float32Array(0);
-    },
-  };
-}
-
-function spilledRows(file: string, rowBytes: number): RowStore {
-  const descriptor = openSync(file, 'w+', 0o600);
-  let isOpen = true;
-  return {
-    write(values, firstRow) {
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      let done = 0;
-      while (done < bytes.length) done += writeChecked(descriptor, file, bytes.subarray(done), firstRow * rowBytes + done);
-    },
-    read(rows, target) {
-      const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-      for (let position = 0; position < rows.length; position++) {
-        readRow(descriptor, file, bytes.subarray(position * rowBytes, (position + 1) * rowBytes), (rows[position] ?? 0) * rowBytes);
-      }
-    },
-    close() {
-      if (isOpen) closeSync(descriptor);
-      isOpen = false;
-      rmSync(file, { force: true });
-    },
-  };
-}
-
-function writeChecked(descriptor: number, file: string, bytes: Uint8Array, position: number): number {
-  try {
-    return writeSync(descriptor, bytes, 0, bytes.length, position);
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
-    throw new LabError(
-      code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'disk_error',
-      `The features could not be written to ${file}.`,
-      {
-        expected: `room for ${bytes.length} more bytes`,
-        received: cause instanceof Error ? cause.message : String(cause),
-        help: 'Free space on this disk, or set cacheFeatures to false in the recipe, then resume the run.',
-        cause,
-      },
-    );
-  }
-}
-
-function readRow(descriptor: number, file: string, target: Uint8Array, position: number): void {
-  let done = 0;
-  while (done < target.length) {
-    const received = readSync(descriptor, target, done, target.length - done, position + done);
-    if (received === 0) {
-      throw new LabError('disk_error', `The feature file ${file} became shorter while it was used.`, {
-        expected: `${position + target.length} bytes`,
-        received: `${position + done} bytes`,
-        help: 'Resume the run: the features are computed again.',
-      });
-    }
-    done += received;
-  }
 }

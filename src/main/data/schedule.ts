@@ -23,6 +23,10 @@ export interface BatchSchedule {
   samplesIn(epoch: number): number;
   /** Sample numbers of one batch: a view that stays valid until another pass is asked for. */
   locate(epoch: number, step: number): Uint32Array;
+  /** The pass over the data that a batch belongs to, from 0. */
+  passAt(epoch: number, step: number): number;
+  /** The batch of a pass that shows the sample, and its row there. */
+  find(pass: number, sample: number): { readonly epoch: number; readonly step: number; readonly row: number };
 }
 
 /** Makes the schedule; the order of the current pass is kept, so a step costs no more than a view. */
@@ -44,6 +48,7 @@ export function createSchedule({ count, batchSize, order, stepsPerEpoch }: Sched
     }
     return current;
   };
+  const passAt = (epoch: number, step: number): number => Math.floor((epoch * steps + step) / batchesPerPass);
   const sizeOf = (batch: number): number => Math.min(batchSize, count - (batch % batchesPerPass) * batchSize);
   return {
     steps,
@@ -55,7 +60,13 @@ export function createSchedule({ count, batchSize, order, stepsPerEpoch }: Sched
     locate(epoch, step) {
       const batch = epoch * steps + step;
       const start = (batch % batchesPerPass) * batchSize;
-      return passOrder(Math.floor(batch / batchesPerPass)).subarray(start, start + sizeOf(batch));
+      return passOrder(passAt(epoch, step)).subarray(start, start + sizeOf(batch));
+    },
+    passAt,
+    find(pass, sample) {
+      const place = passOrder(pass).indexOf(sample);
+      const batch = pass * batchesPerPass + Math.floor(place / batchSize);
+      return { epoch: Math.floor(batch / steps), step: batch % steps, row: place % batchSize };
     },
   };
 }

@@ -32,6 +32,8 @@ export interface PhaseStore {
   listMany(runIds: readonly string[]): ReadonlyMap<string, StoredPhase[]>;
   /** Call it after the epochs are stored. */
   setTimes(runId: string, phase: number, times: { epochs: number; seconds: number; secondsPerEpoch: number | null }): void;
+  /** An earlier phase may have decided on fewer than planned. */
+  setPlannedEpochs(runId: string, phase: number, epochs: number): void;
   setFeatures(runId: string, phase: number, images: number, seconds: number): void;
   setSplit(runId: string, split: SplitRecord): void;
   finish(runId: string, report: PhaseReport): void;
@@ -75,6 +77,7 @@ export function createPhaseStore(database: Database): PhaseStore {
     'SELECT * FROM phases WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, position',
   );
   const times = database.prepare('UPDATE phases SET epochs = ?, seconds = ?, seconds_per_epoch = ? WHERE run_id = ? AND position = ?');
+  const planned = database.prepare('UPDATE phases SET planned_epochs = ? WHERE run_id = ? AND position = ?');
   const features = database.prepare('UPDATE phases SET feature_images = ?, feature_seconds = ? WHERE run_id = ? AND position = ?');
   const split = database.prepare(
     `UPDATE phases SET split_train = ?, split_validation = ?, split_test = ?, split_file = ?, split_sha256 = ?
@@ -102,6 +105,7 @@ export function createPhaseStore(database: Database): PhaseStore {
       times.run(epochs, seconds, secondsPerEpoch, runId, phase);
       updateFigures(runId);
     },
+    setPlannedEpochs: (runId, phase, epochs) => void planned.run(epochs, runId, phase),
     setFeatures: (runId, phase, images, seconds) => void features.run(images, seconds, runId, phase),
     setSplit: (runId, { phase, train, validation, test, file, sha256 }) =>
       void split.run(train, validation, test, file, sha256, runId, phase),

@@ -16,7 +16,7 @@ export interface RecipeValueStore {
   put(run: number, recipe: unknown): void;
   remove(run: number): void;
   findField(path: string): RecipeField | undefined;
-  /** Fields outside the network, which alone has hundreds, in the order of a recipe's parts. */
+  /** Fields outside the network's layers, which alone have hundreds, in the order of a recipe's parts. */
   listFields(): RecipeField[];
   /** Values by run id and path; what a recipe does not have is left out. */
   read(paths: readonly string[], runIds: readonly string[]): ReadonlyMap<string, ReadonlyMap<string, RecipeValue>>;
@@ -55,7 +55,7 @@ export function createRecipeValues(database: Database): RecipeValueStore {
     "INSERT INTO recipe_fields (path, kind) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET kind = 'text'",
   );
   const fields = database.prepare<[], RecipeField>(
-    "SELECT path, kind FROM recipe_fields WHERE substr(path, 1, 8) <> 'network.' ORDER BY path",
+    "SELECT path, kind FROM recipe_fields WHERE (substr(path, 1, 8) <> 'network.' OR substr(path, 1, 13) = 'network.base.') ORDER BY path",
   );
   const put = database.prepare<[number, string | number, string, RecipeFieldKind]>(
     "INSERT INTO recipe_values SELECT field_id, ?, ? FROM recipe_fields WHERE path = ? AND kind IN (?, 'text')",

@@ -8,6 +8,12 @@ type Choose = NonNullable<NonNullable<CoreOptions['host']>['choose']>;
 const questions: Readonly<Record<Parameters<Choose>[0], OpenDialogOptions>> = {
   dataset: { title: 'Import a dataset', buttonLabel: 'Import', properties: ['openFile', 'multiSelections'] },
   datasetFolder: { title: 'Import a folder of pictures', buttonLabel: 'Import', properties: ['openDirectory'] },
+  weights: {
+    title: 'Import weights',
+    buttonLabel: 'Import',
+    properties: ['openFile'],
+    filters: [{ name: 'Weights of Keras', extensions: ['h5', 'hdf5', 'keras'] }],
+  },
   workspace: { title: 'Open a workspace', buttonLabel: 'Open', properties: ['openDirectory', 'createDirectory'] },
 };
 

@@ -1,7 +1,9 @@
-// Pixels as stored (uint8, NHWC) to what the first layer sees: cast, scaling, per-channel normalisation, in float32, inside the graph.
+// Pixels as stored (uint8, NHWC) to what the first layer sees: cast, scaling, standardisation of each picture, per-channel normalisation, in
+// float32, inside the graph, so that training, evaluation, features and predictions cannot differ.
 // Resizing and colour conversion happen once, in data/, never here.
 import type { InputPipeline } from '../../shared/contract/schema.ts';
 import { LabError } from '../../shared/contract/errors.ts';
+import { add, divide, meanOver, subtract } from './arithmetic.ts';
 import { bool } from './attributes.ts';
 import type { Graph, Tensor } from './graph.ts';
 
@@ -11,7 +13,7 @@ const imageNetMeansBgr = Float32Array.of(103.939, 116.779, 123.68);
 /** Scales a batch of pixels [n, h, w, c] (uint8, or float32 0..255 after augmentation) to float32. */
 export function lowerInputPipeline(graph: Graph, pixels: Tensor, pipeline: InputPipeline): Tensor {
   const values = pixels.dtype === 'float32' ? pixels : graph.op('Cast', [pixels], { DstT: { kind: 'type', value: 'float32' } });
-  const scaled = scale(graph, values, pipeline.scaling);
+  const scaled = standardize(graph, scale(graph, values, pipeline.scaling), pipeline.standardization);
   const normalize = pipeline.normalize;
   if (normalize === null) return scaled;
   const channels = pixels.shape.at(-1) ?? 0;
@@ -50,6 +52,17 @@ function scale(graph: Graph, values: Tensor, scaling: InputPipeline['scaling']):
       return graph.op('Sub', [bgr, graph.constant(imageNetMeansBgr, 'float32', [3])]);
     }
   }
+}
+
+/** Keras 3.15 ImageDataGenerator.standardize, samplewise: over all values of a picture. Dividing includes centring, as in Keras. */
+function standardize(graph: Graph, values: Tensor, standardization: InputPipeline['standardization']): Tensor {
+  const divides = standardization?.samplewiseStdNormalization === true;
+  if (!divides && standardization?.samplewiseCenter !== true) return values;
+  const meanOf = (of: Tensor): Tensor => meanOver(graph, of, [1, 2, 3], true);
+  const centred = subtract(graph, values, meanOf(values));
+  if (!divides) return centred;
+  const deviation = graph.op('Sqrt', [meanOf(graph.op('Square', [centred]))]);
+  return divide(graph, centred, add(graph, deviation, graph.constant(1e-6, 'float32')));
 }
 
 /** Number of correct answers in a batch, as an int32 scalar. */

@@ -2,21 +2,19 @@
 // Each endpoint is one native call. Gradients stop at the lowest trainable layer; metrics and the learning-rate table live in variables.
 // Called by trainer/session; knows no files, no data order and no policies.
 import type { InputPipeline, Optimizer } from '../../shared/contract/schema.ts';
-import type { ResolvedNetwork, WeightSpec } from '../../shared/domain/networkTypes.ts';
-import { deriveSeedPair } from '../../shared/domain/rng.ts';
-import { bool } from './attributes.ts';
-import { castTo } from './arithmetic.ts';
+import type { ResolvedLayer, ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
+import { castTo, multiply } from './arithmetic.ts';
 import { lowerForward, NetworkWeights, type ForwardOptions } from './forward.ts';
 import { gradients } from './gradients.ts';
 import { Graph, type DataType, type Node, type Tensor, type Variable } from './graph.ts';
-import { lowerInitializer } from './initializers.ts';
 import { countCorrect, countPictures, lowerInputPipeline } from './inputPipeline.ts';
-import { lowerLoss, type LossOptions } from './losses.ts';
-import { lowerOptimizer, slotsOf } from './optimizers.ts';
+import { lowerLoss, lowerMixedLoss, mainLabels, type LossOptions, type LossTarget } from './losses.ts';
+import { lowerOptimizer, slotsOf, type LoweredOptimizer } from './optimizers.ts';
 import { opTable } from './ops/table.ts';
 import { computeTypes, type Precision } from './precision.ts';
 import { regularizationLoss } from './regularizers.ts';
 import { endsInSoftmax } from './layers/lower.ts';
+import { assign, assignFill, done, planAccess, planInitialize, type ValueAccess } from './programValues.ts';
 
 export interface PlanOptions {
   readonly network: ResolvedNetwork;
@@ -26,7 +24,11 @@ export interface PlanOptions {
   /** uint8 pixels as stored, float32 pixels 0..255 after augmentation, or features of the frozen prefix. */
   readonly source: { readonly kind: 'pixels' | 'augmented' } | { readonly kind: 'features'; readonly prefixLength: number };
   readonly optimizer: Optimizer;
+  /** Factor of the learning rate by layer; 1 for layers it does not name. */
+  readonly learningRateMultipliers?: ReadonlyMap<string, number>;
   readonly loss: LossOptions;
+  /** Training pictures are blended with others, labels too: the training step takes the partners' labels and the shares. */
+  readonly mixesLabels?: boolean;
   readonly precision: Precision;
   readonly stepsPerEpoch: number;
   /** Already mixed with the phase, so that two phases never share a stream. */
@@ -35,7 +37,14 @@ export interface PlanOptions {
 
 export interface TrainingProgram {
   readonly graph: Graph;
-  readonly feeds: { readonly training: Tensor; readonly evaluation: Tensor; readonly labels: Tensor; readonly learningRates: Tensor };
+  readonly feeds: {
+    readonly training: Tensor;
+    readonly evaluation: Tensor;
+    readonly labels: Tensor;
+    /** Only of the training step, and only where labels are mixed. */
+    readonly mix: { readonly labels: Tensor; readonly shares: Tensor } | null;
+    readonly learningRates: Tensor;
+  };
   /** Weights by path, in the network's order. */
   readonly weights: ReadonlyMap<string, Variable>;
   /** Everything else a checkpoint needs: slots, step, learning-rate table and metric accumulators. */
@@ -52,7 +61,7 @@ export interface TrainingProgram {
     readonly resetMetrics: Tensor;
   };
   /** Reads and writes for each variable of weights and state. */
-  readonly access: ReadonlyMap<string, { readonly read: Tensor; readonly feed: Tensor; readonly assign: Tensor }>;
+  readonly access: ReadonlyMap<string, ValueAccess>;
 }
 
 interface Accumulators {
@@ -97,7 +106,7 @@ export function planTraining(options: PlanOptions): TrainingProgram {
       resetMetrics: done(
         graph,
         'resetMetrics',
-        totals.map((variable) => assignZero(graph, variable)),
+        totals.map((variable) => assignFill(graph, variable, 0)),
       ),
     },
     access: planAccess(graph, [...weights.values(), ...state.values()]),
@@ -112,16 +121,20 @@ function createWeightVariables(graph: Graph, network: ResolvedNetwork): Readonly
 function createFeeds(graph: Graph, options: PlanOptions): TrainingProgram['feeds'] {
   const labels = graph.placeholder('labels', 'int32', [null]);
   const learningRates = graph.placeholder('learningRates', 'float32', [options.stepsPerEpoch]);
+  const mix =
+    options.mixesLabels === true
+      ? { labels: graph.placeholder('mixLabels', 'int32', [null]), shares: graph.placeholder('mixShares', 'float32', [null]) }
+      : null;
   const source = options.source;
   if (source.kind === 'features') {
     const shape = options.network.layers[source.prefixLength - 1]?.outputShape ?? [];
     const features = graph.placeholder('features', 'float32', [null, ...shape]);
-    return { training: features, evaluation: features, labels, learningRates };
+    return { training: features, evaluation: features, labels, mix, learningRates };
   }
   const shape = [null, ...options.network.inputShape];
   const evaluation = graph.placeholder('pixels', 'uint8', shape);
   const training = source.kind === 'pixels' ? evaluation : graph.placeholder('augmentedPixels', 'float32', shape);
-  return { training, evaluation, labels, learningRates };
+  return { training, evaluation, labels, mix, learningRates };
 }
 
 interface TrainStepParts {
@@ -147,32 +160,43 @@ function planTrainStep(parts: TrainStepParts): Tensor {
     asLogits: endsInSoftmax(options.network),
     onUpdate: (node) => updates.push(node),
   });
-  const { meanLoss, scores32 } = lowerBatchLoss(graph, options, scores, feeds.labels);
-  const penalty = regularizationLoss(graph, trainableSpecs(options), (path) => values.read(path));
-  const loss = penalty === null ? meanLoss : graph.op('AddV2', [meanLoss, penalty]);
-  const wanted = trainableSpecs(options).filter((spec) => spec.isOptimized);
-  const reads = wanted.map((spec) => values.read(spec.path));
-  const slopes = gradients(graph, loss, reads);
-  const optimizer = lowerOptimizer(
-    graph,
-    options.optimizer,
-    currentLearningRate(graph, options, parts.learningRates, stepsDone),
-    stepsDone,
-  );
-  for (const [index, spec] of wanted.entries()) {
-    const [read, gradient] = [reads[index], slopes[index]];
-    if (read === undefined || gradient === undefined) continue;
-    const slots = Object.fromEntries(
-      slotsOf(options.optimizer).map((slot) => [slot.name, parts.addState(`optimizer/${slot.name}/${spec.path}`, 'float32', spec.shape)]),
-    );
-    // The fused update writes in place only when nothing still reads the old value; these edges make it wait for the last reader.
-    const readers = graph.nodes.filter((node) => node.inputs.includes(read));
-    updates.push(optimizer.apply({ variable: values.variable(spec.path), slots, gradient, controls: readers }));
-  }
-  updates.push(...accumulate(graph, parts.accumulators, loss, scores32, feeds.labels));
+  const scores32 = castTo(graph, scores, 'float32');
+  const target = { labels: feeds.labels, mix: feeds.mix };
+  const loss = lowerObjective(graph, options, values, scores32, target);
+  updates.push(...lowerUpdates(parts, loss, stepsDone));
+  updates.push(...accumulate(graph, parts.accumulators, loss, scores32, mainLabels(graph, target)));
   const one = graph.constant(1, 'int32', [], { controls: [stepsDone.node] });
   updates.push(graph.effect('AssignAddVariableOp', [parts.step.handle, one]));
   return graph.op('Identity', [loss], {}, { name: 'trainStep', controls: updates });
+}
+
+/** One update per trained weight; layers with the same multiplier share one scaled learning rate. */
+function lowerUpdates({ graph, options, values, learningRates, addState }: TrainStepParts, loss: Tensor, stepsDone: Tensor): Node[] {
+  const wanted = trainableLayers(options).flatMap(({ name, weights }) =>
+    weights.filter((spec) => spec.isOptimized).map((spec) => ({ spec, multiplier: options.learningRateMultipliers?.get(name) ?? 1 })),
+  );
+  const reads = wanted.map(({ spec }) => values.read(spec.path));
+  const slopes = gradients(graph, loss, reads);
+  const rate = currentLearningRate(graph, options, learningRates, stepsDone);
+  const optimizers = new Map<number, LoweredOptimizer>();
+  const optimizerOf = (multiplier: number): LoweredOptimizer => {
+    const known = optimizers.get(multiplier);
+    if (known !== undefined) return known;
+    const scaled = multiplier === 1 ? rate : multiply(graph, rate, graph.constant(multiplier, 'float32'));
+    const lowered = lowerOptimizer(graph, options.optimizer, scaled, stepsDone);
+    optimizers.set(multiplier, lowered);
+    return lowered;
+  };
+  return wanted.flatMap(({ spec, multiplier }, index) => {
+    const [read, gradient] = [reads[index], slopes[index]];
+    if (read === undefined || gradient === undefined) return [];
+    const slots = Object.fromEntries(
+      slotsOf(options.optimizer).map((slot) => [slot.name, addState(`optimizer/${slot.name}/${spec.path}`, 'float32', spec.shape)]),
+    );
+    // The fused update writes in place only when nothing still reads the old value; these edges make it wait for the last reader.
+    const readers = graph.nodes.filter((node) => node.inputs.includes(read));
+    return optimizerOf(multiplier).apply({ variable: values.variable(spec.path), slots, gradient, controls: readers });
+  });
 }
 
 function forwardOptions(
@@ -196,13 +220,20 @@ function forwardOptions(
   };
 }
 
-function lowerBatchLoss(graph: Graph, options: PlanOptions, scores: Tensor, labels: Tensor): { meanLoss: Tensor; scores32: Tensor } {
-  const scores32 = castTo(graph, scores, 'float32');
-  return { meanLoss: lowerLoss(graph, scores32, labels, options.loss, endsInSoftmax(options.network)), scores32 };
+/** Mean loss of the batch and the penalty of the trained weights. */
+function lowerObjective(graph: Graph, options: PlanOptions, values: NetworkWeights, scores: Tensor, target: LossTarget): Tensor {
+  const areLogits = endsInSoftmax(options.network);
+  const meanLoss =
+    target.mix === null
+      ? lowerLoss(graph, scores, target.labels, options.loss, areLogits)
+      : lowerMixedLoss(graph, scores, { labels: target.labels, mix: target.mix }, options.loss, areLogits);
+  const specs = trainableLayers(options).flatMap((layer) => layer.weights);
+  const penalty = regularizationLoss(graph, specs, (path) => values.read(path));
+  return penalty === null ? meanLoss : graph.op('AddV2', [meanLoss, penalty]);
 }
 
-function trainableSpecs(options: PlanOptions): readonly WeightSpec[] {
-  return options.network.layers.filter((layer) => options.trainableLayers.has(layer.name)).flatMap((layer) => layer.weights);
+function trainableLayers(options: PlanOptions): readonly ResolvedLayer[] {
+  return options.network.layers.filter((layer) => options.trainableLayers.has(layer.name));
 }
 
 function currentLearningRate(graph: Graph, options: PlanOptions, table: Variable, stepsDone: Tensor): Tensor {
@@ -235,53 +266,9 @@ function planEvaluateStep(
     asLogits: isSoftmax,
     onUpdate: () => undefined,
   });
-  const { meanLoss, scores32 } = lowerBatchLoss(graph, options, scores, feeds.labels);
-  const penalty = regularizationLoss(graph, trainableSpecs(options), (path) => values.read(path));
-  const loss = penalty === null ? meanLoss : graph.op('AddV2', [meanLoss, penalty]);
+  const scores32 = castTo(graph, scores, 'float32');
+  const loss = lowerObjective(graph, options, values, scores32, { labels: feeds.labels, mix: null });
   const updates = accumulate(graph, accumulators, loss, scores32, feeds.labels);
   const probabilities = isSoftmax ? graph.op('Softmax', [scores32]) : scores32;
   return graph.op('Identity', [probabilities], {}, { name: 'evaluateStep', controls: updates });
-}
-
-function planInitialize(
-  graph: Graph,
-  options: PlanOptions,
-  weights: ReadonlyMap<string, Variable>,
-  state: ReadonlyMap<string, Variable>,
-): Tensor {
-  const specs = options.network.layers.flatMap((layer) => layer.weights);
-  const nodes = specs.map((spec) => {
-    const value = lowerInitializer(graph, spec.initializer, spec.shape, deriveSeedPair(options.seed, `initial/${spec.path}`));
-    const variable = weights.get(spec.path);
-    return variable === undefined ? value.node : assign(graph, variable, value);
-  });
-  const initials = new Map(slotsOf(options.optimizer).map((slot) => [slot.name, slot.initial]));
-  for (const [name, variable] of state) {
-    const slot = name.startsWith('optimizer/') ? (name.split('/')[1] ?? '') : '';
-    nodes.push(assignZero(graph, variable, initials.get(slot) ?? 0));
-  }
-  return done(graph, 'initialize', nodes);
-}
-
-function planAccess(graph: Graph, variables: readonly Variable[]): TrainingProgram['access'] {
-  return new Map(
-    variables.map((variable) => {
-      const feed = graph.placeholder(`value/${variable.name}`, variable.dtype, variable.shape);
-      const assigned = done(graph, `assign/${variable.name}`, [assign(graph, variable, feed)]);
-      return [variable.name, { read: graph.read(variable), feed, assign: assigned }];
-    }),
-  );
-}
-
-function assign(graph: Graph, variable: Variable, value: Tensor): Node {
-  return graph.effect('AssignVariableOp', [variable.handle, value], { validate_shape: bool(false) });
-}
-
-function assignZero(graph: Graph, variable: Variable, value = 0): Node {
-  const dimensions = graph.constant(Int32Array.from(variable.shape), 'int32', [variable.shape.length]);
-  return assign(graph, variable, graph.op('Fill', [dimensions, graph.constant(value, variable.dtype)]));
-}
-
-function done(graph: Graph, name: string, controls: readonly Node[]): Tensor {
-  return graph.op('Identity', [graph.constant(1, 'int32')], {}, { name, controls });
 }

@@ -45,9 +45,23 @@ interface GraphMessage extends Message {
 interface MetaInfoMessage extends Message {
   addTags(tag: string): unknown;
 }
+export interface TensorInfoMessage extends Message {
+  setName(name: string): void;
+  setDtype(dtype: number): void;
+  setTensorShape(shape: ShapeMessage): void;
+}
+interface TensorInfoMap {
+  set(name: string, info: TensorInfoMessage): unknown;
+}
+interface SignatureMessage extends Message {
+  getInputsMap(): TensorInfoMap;
+  getOutputsMap(): TensorInfoMap;
+  setMethodName(name: string): void;
+}
 interface MetaGraphMessage extends Message {
   setMetaInfoDef(info: MetaInfoMessage): void;
   setGraphDef(graph: GraphMessage): void;
+  getSignatureDefMap(): { set(name: string, signature: SignatureMessage): unknown };
 }
 interface SavedModelMessage extends Message {
   setSavedModelSchemaVersion(version: number): void;
@@ -61,6 +75,8 @@ export interface TensorFlowMessages {
   readonly NodeDef: new () => NodeMessage;
   readonly GraphDef: new () => GraphMessage;
   readonly VersionDef: new () => VersionsMessage;
+  readonly TensorInfo: new () => TensorInfoMessage;
+  readonly SignatureDef: new () => SignatureMessage;
   readonly MetaGraphDef: (new () => MetaGraphMessage) & { readonly MetaInfoDef: new () => MetaInfoMessage };
   readonly SavedModel: new () => SavedModelMessage;
 }

@@ -1,7 +1,7 @@
 // Graph -> bytes of saved_model.pb (one meta graph, tag "serve", no variables folder): what the binding's loadSavedModel reads.
 // Knows protobuf fields and TensorFlow's type numbers; does not know what the graph computes.
-import type { Attribute, DataType, Graph, Node, Shape } from './graph.ts';
-import type { AttributeMessage, NodeMessage, ShapeMessage, TensorFlowMessages } from './protobuf.ts';
+import type { Attribute, DataType, Graph, Node, Shape, Tensor } from './graph.ts';
+import type { AttributeMessage, NodeMessage, ShapeMessage, TensorFlowMessages, TensorInfoMessage } from './protobuf.ts';
 
 /** GraphDef producer version: TF_GRAPH_DEF_VERSION of TensorFlow 2.21 accepts any producer from 21 on; ours uses no older semantics. */
 const producerVersion = 1882;
@@ -24,8 +24,14 @@ export function typeNumber(dtype: DataType): number {
   return typeNumbers[dtype];
 }
 
-/** Serialises a graph; names and order of nodes are kept, so equal graphs give equal bytes. */
-export function writeSavedModel(graph: Graph, messages: TensorFlowMessages): Uint8Array {
+/** What a program that loads the model calls: its inputs and outputs by name. */
+export interface Signature {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** Serialises a graph; names and order of nodes are kept, so equal graphs give equal bytes. The signature is `serving_default`. */
+export function writeSavedModel(graph: Graph, messages: TensorFlowMessages, signature?: Signature): Uint8Array {
   const graphMessage = new messages.GraphDef();
   graphMessage.setNodeList(graph.nodes.map((node) => writeNode(node, messages)));
   const versions = new messages.VersionDef();
@@ -36,10 +42,26 @@ export function writeSavedModel(graph: Graph, messages: TensorFlowMessages): Uin
   const metaGraph = new messages.MetaGraphDef();
   metaGraph.setMetaInfoDef(info);
   metaGraph.setGraphDef(graphMessage);
+  if (signature !== undefined) {
+    const signatureMessage = new messages.SignatureDef();
+    const [inputs, outputs] = [signatureMessage.getInputsMap(), signatureMessage.getOutputsMap()];
+    for (const [name, tensor] of Object.entries(signature.inputs)) inputs.set(name, writeTensorInfo(tensor, messages));
+    for (const [name, tensor] of Object.entries(signature.outputs)) outputs.set(name, writeTensorInfo(tensor, messages));
+    signatureMessage.setMethodName('tensorflow/serving/predict');
+    metaGraph.getSignatureDefMap().set('serving_default', signatureMessage);
+  }
   const savedModel = new messages.SavedModel();
   savedModel.setSavedModelSchemaVersion(1);
   savedModel.addMetaGraphs(metaGraph);
   return savedModel.serializeBinary();
+}
+
+function writeTensorInfo({ node, index, dtype, shape }: Tensor, messages: TensorFlowMessages): TensorInfoMessage {
+  const info = new messages.TensorInfo();
+  info.setName(`${node.name}:${index}`);
+  info.setDtype(typeNumber(dtype));
+  info.setTensorShape(writeShape(shape, messages));
+  return info;
 }
 
 function writeNode(node: Node, messages: TensorFlowMessages): NodeMessage {

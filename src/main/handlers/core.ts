@@ -49,6 +49,7 @@ export function createCoreHandlers({
     'settings.update': (change) => settings.update(change),
     'workspace.show': (_, { signal }) => housekeeping.show(signal),
     'workspace.clean': ({ what }) => housekeeping.clean(what),
+    'features.list': () => housekeeping.listFeatures(),
     'workspace.open': async ({ token }) => {
       if (host.openWorkspace === undefined) {
         throw new LabError('unsupported', 'This program cannot change its workspace.', { help: 'Start it with --workspace.' });

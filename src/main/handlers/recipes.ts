@@ -15,6 +15,7 @@ export function createRecipesHandlers({ recipes, planning }: RecipeServices): Ha
     'recipes.parameters': ({ recipe }) => recipes.countParameters(recipe),
     'recipes.preflight': (request) => planning.preflight(request),
     'recipes.fit': (request, { signal }) => planning.fit(request, signal),
+    'recipes.previewAugmentation': (request, { signal }) => planning.previewAugmentation(request, signal),
     'recipes.calibrate': (request, { signal }) => planning.calibrate(request, signal),
   };
 }

@@ -39,7 +39,7 @@ export const requestLimits: RequestLimits = {
 /** The core knows how long an announced file is and refuses more; this only ends what has no end. */
 const uploadLimits = { bytes: 2 ** 40, totalMs: 3_600_000 };
 const sessionBytes = 4096;
-const assetAddress = /^\/(?:sheet|picture|mean|report|upload)\//;
+const assetAddress = /^\/(?:sheet|picture|mean|augmented|report|exported|upload)\//;
 const sessionSchema = z.strictObject({ key: z.string().min(1).max(200) });
 
 /** Always answers, whatever goes wrong; what the core throws becomes a 500 without its text. */

@@ -5,6 +5,7 @@ import { parsePicturePath, type PictureAddress } from '../../shared/domain/pictu
 import type { FilesService } from './files.ts';
 import type { PicturesService } from './pictures.ts';
 import type { ReportsService } from './reports.ts';
+import type { WeightsService } from './weights.ts';
 
 export interface AssetRequest {
   readonly method: string;
@@ -29,9 +30,10 @@ export interface AssetsSurroundings {
   readonly files: Pick<FilesService, 'receiveUpload'>;
   readonly pictures: Pick<PicturesService, 'draw'>;
   readonly reports: Pick<ReportsService, 'findFile'>;
+  readonly weights: Pick<WeightsService, 'findFile'>;
 }
 
-export function createAssets({ files, pictures, reports }: AssetsSurroundings): AssetService {
+export function createAssets({ files, pictures, reports, weights }: AssetsSurroundings): AssetService {
   const answer = async ({ method, path, body }: AssetRequest, signal: AbortSignal): Promise<AssetAnswer> => {
     const address = parseAddress(path);
     if (address === undefined) throw nothingHere();
@@ -41,7 +43,8 @@ export function createAssets({ files, pictures, reports }: AssetsSurroundings): 
       await files.receiveUpload(address.uploadId, address.position, body, signal);
       return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null };
     }
-    if (address.type === 'report') return answerReport(reports.findFile(address.reportId, address.name), address.name);
+    if (address.type === 'report') return answerFile(reports.findFile(address.reportId, address.name), address.name);
+    if (address.type === 'exported') return answerFile(weights.findFile(address.exportId, address.name), address.name);
     return { status: 200, headers: pictureHeaders, body: await pictures.draw(address, signal) };
   };
   return {
@@ -65,21 +68,30 @@ const pictureHeaders = {
 type Address =
   | PictureAddress
   | { readonly type: 'report'; readonly reportId: string; readonly name: string }
+  | { readonly type: 'exported'; readonly exportId: string; readonly name: string }
   | { readonly type: 'upload'; readonly uploadId: string; readonly position: number };
 
 const reportForm = /^\/report\/([A-Za-z0-9_-]{8,64})\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
+const exportedForm = /^\/exported\/([A-Za-z0-9_-]{8,64})\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const uploadForm = /^\/upload\/([A-Za-z0-9_-]{8,64})\/(0|[1-9][0-9]{0,5})$/;
-const contentTypes: Readonly<Record<string, string>> = { pdf: 'application/pdf', csv: 'text/csv; charset=utf-8' };
+const contentTypes: Readonly<Record<string, string>> = {
+  pdf: 'application/pdf',
+  csv: 'text/csv; charset=utf-8',
+  h5: 'application/x-hdf5',
+  tar: 'application/x-tar',
+};
 
 function parseAddress(path: string): Address | undefined {
   const [, reportId, name] = reportForm.exec(path) ?? [];
   if (reportId !== undefined && name !== undefined) return { type: 'report', reportId, name };
+  const [, exportId, fileName] = exportedForm.exec(path) ?? [];
+  if (exportId !== undefined && fileName !== undefined) return { type: 'exported', exportId, name: fileName };
   const [, uploadId, position] = uploadForm.exec(path) ?? [];
   if (uploadId !== undefined) return { type: 'upload', uploadId, position: Number(position) };
   return parsePicturePath(path);
 }
 
-function answerReport(found: { readonly file: string } | undefined, name: string): AssetAnswer {
+function answerFile(found: { readonly file: string } | undefined, name: string): AssetAnswer {
   const type = contentTypes[name.slice(name.lastIndexOf('.') + 1)];
   if (found === undefined || type === undefined) throw nothingHere();
   const headers = {

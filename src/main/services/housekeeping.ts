@@ -10,12 +10,14 @@ import type { RunTable } from '../db/runTable.ts';
 import type { WorkspacePlaces } from '../db/workspace.ts';
 import { measureFiles, measureFolder } from './diskUse.ts';
 import type { EventService } from './events.ts';
+import { clearFeatures, listFeatures } from './featureShelf.ts';
 import { measureDisk } from './machine.ts';
 
 export interface HousekeepingService {
   /** Sizes may be some seconds old; an aborted walk leaves nothing behind. */
   show(signal: AbortSignal): Promise<Answer<'workspace.show'>>;
   clean(what: HandlerInput<'workspace.clean'>['what']): Promise<Answer<'workspace.clean'>>;
+  listFeatures(): Promise<Answer<'features.list'>>;
 }
 
 export interface HousekeepingSurroundings {
@@ -57,24 +59,40 @@ class Housekeeping implements HousekeepingService {
   }
 
   clean(what: HandlerInput<'workspace.clean'>['what']): Promise<Answer<'workspace.clean'>> {
-    const cleaning = this.#cleaning.then(() => (what === 'trash' ? this.#emptyTrash() : this.#emptyCaches()));
+    const cleaning = this.#cleaning.then(() => this.#empty(what));
     this.#cleaning = cleaning.catch(() => undefined);
     return cleaning.finally(() => (this.#known = undefined));
+  }
+
+  async listFeatures(): Promise<Answer<'features.list'>> {
+    return { entries: await listFeatures(this.#around.places.features) };
+  }
+
+  #empty(what: HandlerInput<'workspace.clean'>['what']): Promise<Answer<'workspace.clean'>> {
+    switch (what) {
+      case 'trash':
+        return this.#emptyTrash();
+      case 'caches':
+        return this.#emptyCaches();
+      case 'features':
+        return clearFeatures(this.#around.places.features);
+    }
   }
 
   async #measure(signal: AbortSignal): Promise<Bytes> {
     const { places, runs } = this.#around;
     const trashed = runs.listTrashed().map(({ runId }) => join(places.runs, runId));
-    const [database, backups, datasets, allRuns, caches, reports, trash] = await Promise.all([
+    const [database, backups, datasets, allRuns, caches, features, reports, trash] = await Promise.all([
       measureFiles([places.database, `${places.database}-wal`, `${places.database}-shm`], signal),
       measureFolder(places.backups, signal),
       measureFolder(places.datasets, signal),
       measureFolder(places.runs, signal),
       measureFolder(places.cache, signal),
+      measureFolder(places.features, signal),
       measureFolder(places.reports, signal),
       measureFolders(trashed, signal),
     ]);
-    const bytes = { history: database + backups, datasets, runs: Math.max(0, allRuns - trash), caches, reports, trash };
+    const bytes = { history: database + backups, datasets, runs: Math.max(0, allRuns - trash), caches, features, reports, trash };
     this.#known = { bytes, at: performance.now() };
     return bytes;
   }

@@ -4,12 +4,15 @@ import type { Answer, HandlerInput } from '../../shared/contract/api.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import type { PictureAddress } from '../../shared/domain/pictures.ts';
 import type { DatasetService, StoredDataset } from './datasets.ts';
+import { createSheetShelf } from './sheetShelf.ts';
 import type { ViewerClient } from './viewerClient.ts';
 
 export interface PicturesService {
   browse(request: HandlerInput<'datasets.browse'>, signal: AbortSignal): Promise<Answer<'datasets.browse'>>;
   picture(request: HandlerInput<'datasets.picture'>, signal: AbortSignal): Promise<Answer<'datasets.picture'>>;
-  /** A PNG; throws `not_found` when no dataset has the fingerprint or the dataset has no such picture. */
+  /** Remembers a sheet of augmented pictures for a while and answers its address. */
+  keepSheet(sheet: { readonly png: Uint8Array; readonly sha256: string }): string;
+  /** A PNG; throws `not_found` when no dataset has the fingerprint, the dataset has no such picture or the sheet was forgotten. */
   draw(address: PictureAddress, signal: AbortSignal): Promise<Uint8Array>;
   /** Gives up unpacking. */
   close(): void;
@@ -22,10 +25,13 @@ export interface PicturesSurroundings {
 
 /** Base64 of more would not fit into a message. */
 const mostPixelBytes = 600_000;
+/** Of sheets of augmented pictures. */
+const mostSheetBytes = 96 * 2 ** 20;
 
 export function createPictures({ viewer, datasets }: PicturesSurroundings): PicturesService {
   const closing = new AbortController();
   const idByFingerprint = new Map<string, string>();
+  const sheets = createSheetShelf(mostSheetBytes);
 
   // Whoever leaves must not stop the unpacking that others wait for.
   const open = (datasetId: string, signal: AbortSignal): Promise<StoredDataset> =>
@@ -55,7 +61,9 @@ export function createPictures({ viewer, datasets }: PicturesSurroundings): Pict
       const split = index < manifest.trainCount ? 'train' : 'test';
       return { index, split, label, shape: manifest.shape, pixels: Buffer.from(pixels).toString('base64') };
     },
+    keepSheet: (sheet) => sheets.keep(sheet),
     async draw(address, signal) {
+      if (address.type === 'augmented') return sheets.find(address.sha256);
       const { fingerprint } = address;
       const { folder } = await openByFingerprint(fingerprint, signal);
       const store = { folder, fingerprint };

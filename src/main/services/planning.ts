@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Answer, HandlerInput } from '../../shared/contract/api.ts';
 import type { DatasetAnswer } from '../../shared/contract/answers.ts';
 import { LabError } from '../../shared/contract/errors.ts';
-import type { Preflight } from '../../shared/contract/methods/recipes.ts';
+import type { Preflight, RecipeSource } from '../../shared/contract/methods/recipes.ts';
 import type { Recipe } from '../../shared/contract/schema.ts';
 import { planPreflight, type SplitOutcome } from '../../shared/domain/preflight.ts';
 import { chooseSplit, requireRecipe, type DatasetFacts } from '../../shared/domain/recipe.ts';
@@ -15,6 +15,7 @@ import { locateWeights } from './baseWeights.ts';
 import { askChild } from './childAnswer.ts';
 import type { DatasetService } from './datasets.ts';
 import { chooseFeatureCacheBytes } from './machine.ts';
+import type { PicturesService } from './pictures.ts';
 import type { RecipeService } from './recipes.ts';
 import { chooseDataset, withDataset } from './runRequests.ts';
 import { trainingEnvironment, type SettingsService } from './settings.ts';
@@ -27,6 +28,11 @@ export interface PlanningService {
   preflight(request: HandlerInput<'recipes.preflight'>): Promise<Answer<'recipes.preflight'>>;
   /** Statistics of the training pictures for `input.normalize`. */
   fit(request: HandlerInput<'recipes.fit'>, signal: AbortSignal): Promise<Answer<'recipes.fit'>>;
+  /** Throws `not_found` for a phase, picture or batch that does not exist. */
+  previewAugmentation(
+    request: HandlerInput<'recipes.previewAugmentation'>,
+    signal: AbortSignal,
+  ): Promise<Answer<'recipes.previewAugmentation'>>;
   /** Throws what starting the run would throw; cancelling ends the child at once. */
   calibrate(request: HandlerInput<'recipes.calibrate'>, signal: AbortSignal): Promise<Answer<'recipes.calibrate'>>;
 }
@@ -39,6 +45,7 @@ export interface PlanningSurroundings {
   readonly settings: SettingsService;
   readonly weights: WeightsService;
   readonly viewer: ViewerClient;
+  readonly pictures: Pick<PicturesService, 'keepSheet'>;
   readonly isTraining: () => boolean;
 }
 
@@ -66,14 +73,52 @@ class Planning implements PlanningService {
     return planPreflight(fitting, factsOf(fitting, dataset), await this.#split(fitting, dataset));
   }
 
-  fit({ recipe }: HandlerInput<'recipes.fit'>): Promise<Answer<'recipes.fit'>> {
-    return Promise.reject(new LabError('unsupported', `The pictures of ${recipe.from} cannot be measured.`));
+  async fit(request: HandlerInput<'recipes.fit'>, signal: AbortSignal): Promise<Answer<'recipes.fit'>> {
+    const { recipe, store, split } = await this.#open(request, signal);
+    return this.#around.viewer.ask('fit', { ...store, split, input: recipe.input }, signal);
+  }
+
+  async previewAugmentation(
+    { phase: position, seed, pictures, extremes, ...request }: HandlerInput<'recipes.previewAugmentation'>,
+    signal: AbortSignal,
+  ): Promise<Answer<'recipes.previewAugmentation'>> {
+    const { recipe, store, split } = await this.#open(request, signal);
+    const phase = recipe.phases[position];
+    if (phase === undefined) {
+      throw new LabError('not_found', `The recipe has no phase ${position}.`, { expected: `0 to ${recipe.phases.length - 1}` });
+    }
+    const { classes, trainOn, batchSize, stepsPerEpoch, augmentation } = phase;
+    const { size, colorMode, resize } = recipe.input;
+    const wanted = {
+      ...store,
+      split,
+      input: { size, colorMode, resize },
+      phase: { classes, trainOn, batchSize, stepsPerEpoch, augmentation },
+      position,
+      seed: seed ?? recipe.seed,
+      pictures,
+      extremes,
+    };
+    const { png, sha256, ...content } = await this.#around.viewer.ask('augmented', wanted, signal);
+    return { ...content, sheetUrl: this.#around.pictures.keepSheet({ png, sha256 }) };
   }
 
   calibrate(request: HandlerInput<'recipes.calibrate'>, signal: AbortSignal): Promise<Answer<'recipes.calibrate'>> {
     const mine = this.#lastCalibration.then(() => this.#measure(request, signal));
     this.#lastCalibration = mine.catch(() => undefined);
     return mine;
+  }
+
+  /** The recipe on the dataset it would run on, which is unpacked when needed. */
+  async #open({ recipe: source, datasetId }: { readonly recipe: RecipeSource; readonly datasetId: string | null }, signal: AbortSignal) {
+    const { recipes, datasets } = this.#around;
+    signal.throwIfAborted();
+    const read = recipes.read(source);
+    const dataset = chooseDataset(read, datasetId, datasets);
+    const recipe = datasetId === null ? read : withDataset(read, dataset);
+    const { folder, manifest } = await datasets.open(dataset.id, this.#untilDone);
+    signal.throwIfAborted();
+    return { recipe, store: { folder, fingerprint: manifest.fingerprint }, split: chooseSplit(recipe, dataset.id) };
   }
 
   async #split(recipe: Recipe, dataset: DatasetAnswer): Promise<SplitOutcome> {

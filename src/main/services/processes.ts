@@ -15,6 +15,16 @@ export function readProcessStart(pid: number): string | null {
   }
 }
 
+/** Whether some process has this number now. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
 /** Ends a trainer that outlived its core, so that two never write into one run; resolves when it is gone. */
 export async function endOrphan(orphan: { readonly pid: number; readonly started: string }): Promise<void> {
   const isAlive = (): boolean => orphan.started !== '' && readProcessStart(orphan.pid) === orphan.started;

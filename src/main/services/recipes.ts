@@ -1,6 +1,7 @@
 // The templates that come with the program and recipes from files: reading, showing, counting. What a recipe means is domain/recipe.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Answer } from '../../shared/contract/api.ts';
 import type { RecipeSource } from '../../shared/contract/methods/recipes.ts';
 import type { RecipeParameters } from '../../shared/contract/answers.ts';
@@ -25,29 +26,40 @@ export function createRecipes(resourcesFolder: string): RecipeService {
       .filter((name) => name.endsWith('.json'))
       .map((name) => name.slice(0, -'.json'.length))
       .sort(byNumbers);
+  const readTemplate = (id: string): unknown => JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8'));
   const show = (id: string): Recipe => {
     const ids = listIds();
     if (!ids.includes(id)) throw unknownTemplate(id, ids);
-    return parseRecipe(JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8')), `The template ${id}`);
+    return parseRecipe(readTemplate(id), `The template ${id}`);
   };
   const read = (source: RecipeSource): Recipe => (source.from === 'template' ? show(source.id) : parseRecipe(source.content, 'The recipe'));
   return {
-    list: () => ({
-      recipes: listIds()
-        .map(show)
-        .map(({ id, title, document, dataset, phases }) => ({
-          id,
-          title,
-          document,
-          dataset: dataset.id,
-          phases: phases.map((phase) => phase.name),
-          needsWeights: false,
-        })),
-    }),
+    list: () => ({ recipes: listIds().map((id) => describeTemplate(readTemplate(id))) }),
     show,
     read,
     countParameters: (source) => describeParameters(read(source)),
   };
+}
+
+/** What a list shows of a template; the layers of all templates would take longer to check than the list may take. */
+const outlineSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  document: z.string().nullable(),
+  dataset: z.object({ id: z.string() }),
+  phases: z.array(z.object({ name: z.string() })),
+  network: z.object({
+    base: z
+      .object({ weights: z.string().default('random') })
+      .nullable()
+      .default(null),
+  }),
+});
+
+function describeTemplate(template: unknown): Answer<'recipes.list'>['recipes'][number] {
+  const { id, title, document, dataset, phases, network } = outlineSchema.parse(template);
+  const needsWeights = network.base !== null && network.base.weights !== 'random';
+  return { id, title, document, dataset: dataset.id, phases: phases.map(({ name }) => name), needsWeights };
 }
 
 function describeParameters(recipe: Recipe): RecipeParameters {

@@ -27,7 +27,7 @@ const longestText = 4000;
 
 /** `seconds` answers the training time of the run so far. */
 export function createRunRecorder(runId: RunId, surroundings: RecorderSurroundings, seconds: () => number): RunRecorder {
-  const { runs, phases, epochs, events, versions } = surroundings;
+  const { runs, phases, epochs, events } = surroundings;
   const log: RunRecorder['log'] = (level, text) => {
     const short = text.length > longestText ? `${text.slice(0, longestText)}...` : text;
     events.commitRun({ type: 'run.logged', runId, level, text: short }, (at) => epochs.addLog(runId, { at, level, text: short }));
@@ -36,20 +36,16 @@ export function createRunRecorder(runId: RunId, surroundings: RecorderSurroundin
     log,
     record: (report) => {
       switch (report.type) {
-        case 'ready': {
-          const known = { ...versions, ...report.versions };
-          const { device, build, split } = report;
-          events.commitRun({ type: 'run.prepared', runId, versions: known, device, build, split }, () => {
-            runs.update(runId, { versions: known, device, build });
-            for (const record of split) phases.setSplit(runId, record);
-          });
+        case 'ready':
+          recordStart(runId, surroundings, report);
           return;
-        }
         case 'log':
           log(report.level, report.text);
           return;
         case 'phaseStarted':
-          events.commitRun({ ...report, type: 'run.phaseStarted', runId });
+          events.commitRun({ ...report, type: 'run.phaseStarted', runId }, () => {
+            if (report.epochs !== undefined) phases.setPlannedEpochs(runId, report.phase, report.epochs);
+          });
           return;
         case 'featuresComputed':
           events.commitRun({ ...report, type: 'run.featuresComputed', runId }, () =>
@@ -79,10 +75,22 @@ export function createRunRecorder(runId: RunId, surroundings: RecorderSurroundin
         case 'predicted':
         case 'calibrated':
         case 'laidOut':
+        case 'weightsImported':
+        case 'weightsExported':
           throw new LabError('internal', `The trainer reported ${report.type}, which does not belong to training.`);
       }
     },
   };
+}
+
+function recordStart(runId: RunId, surroundings: RecorderSurroundings, report: Extract<Report, { type: 'ready' }>): void {
+  const { runs, phases, events, versions } = surroundings;
+  const known = { ...versions, ...report.versions };
+  const { device, build, split } = report;
+  events.commitRun({ type: 'run.prepared', runId, versions: known, device, build, split }, () => {
+    runs.update(runId, { versions: known, device, build });
+    for (const record of split) phases.setSplit(runId, record);
+  });
 }
 
 function recordPhase(runId: RunId, { phases, events }: RecorderSurroundings, report: PhaseReport): void {

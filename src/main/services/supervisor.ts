@@ -13,6 +13,7 @@ export interface ChildPrograms {
   readonly importer: string;
   readonly viewer: string;
   readonly reporter: string;
+  readonly converter: string;
 }
 
 export interface ChildOptions {

@@ -9,11 +9,12 @@ import type { BatchSource } from '../data/batches.ts';
 import { createFeatureSource, writeFeatures } from '../data/features.ts';
 import type { Executor } from '../engine/executor.ts';
 import { planTraining } from '../engine/plan.ts';
+import type { NamedTensor } from '../engine/safetensors.ts';
 import { openExtractor } from './features.ts';
-import { drawWeights } from './openPhase.ts';
 import { planPhase, programOptions, type PhasePlan } from './phasePlan.ts';
 import { PhaseSession } from './phaseSession.ts';
 import { openRunData, type PhaseData, type RunData } from './runData.ts';
+import { chooseStart, findPrefixWeights } from './startingWeights.ts';
 
 export interface CalibrationTools {
   readonly executor: Executor;
@@ -55,12 +56,14 @@ async function timePhase(calibration: Calibration, index: number): Promise<Calib
   try {
     const facts = { pictureShape: runData.store.manifest.shape, classCount: data.classCount, bfloat16: executor.bfloat16 };
     const plan = planPhase(recipe, index, facts);
-    const features = plan.prefix.length === 0 ? null : await timeFeatures(calibration, index, plan, data);
+    const start = chooseStart(plan, recipe, command.baseWeights, null);
+    const features = plan.prefix.length === 0 ? null : await timeFeatures(calibration, index, plan, data, start);
     const steps = data.train.steps;
     const parts = { phase: index, seed: recipe.seed, classCounts: data.classCounts, stepsPerEpoch: steps, useFeatures: features !== null };
     const session = new PhaseSession(executor, planTraining(programOptions(plan, recipe, parts)));
     try {
       session.initialize();
+      session.write(start);
       session.setLearningRates(new Float32Array(steps).fill(plan.phase.optimizer.learningRate));
       const budget = Math.min(phaseSeconds, wholeSeconds / recipe.phases.length);
       const secondsPerStep = await timeSteps(session, features?.source ?? data.train, budget, now);
@@ -99,10 +102,16 @@ interface TimedFeatures {
   close(): void;
 }
 
-async function timeFeatures(calibration: Calibration, index: number, plan: PhasePlan, data: PhaseData): Promise<TimedFeatures> {
+async function timeFeatures(
+  calibration: Calibration,
+  index: number,
+  plan: PhasePlan,
+  data: PhaseData,
+  start: readonly NamedTensor[],
+): Promise<TimedFeatures> {
   const { executor, command, now } = calibration;
   const { recipe } = command;
-  const weights = drawWeights({ executor, recipe, seed: recipe.seed, plan, index, classCounts: data.classCounts });
+  const weights = findPrefixWeights({ executor, recipe, seed: recipe.seed, plan, index, classCounts: data.classCounts }, start);
   const extractor = openExtractor({ executor, plan, input: recipe.input, weights });
   try {
     const pictures = data.trainPlain;

@@ -10,6 +10,7 @@ import type { Control } from './control.ts';
 import { finishPhase, readKeptWeights, retellPhase } from './phaseEnd.ts';
 import { decideAfterEpoch, ratesOfEpoch, startPolicies } from './policyState.ts';
 import { openPhase, type OpenPhase } from './openPhase.ts';
+import type { PhaseSurroundings } from './phaseSurroundings.ts';
 import { createProgressReporter, type ProgressReporter } from './progressReporter.ts';
 import { openRunData, type RunData } from './runData.ts';
 import { hashPlan } from './planHash.ts';
@@ -20,6 +21,8 @@ export interface TrainerTools {
   readonly report: (report: Report) => void;
   /** File of the augmentation thread; only the entry knows where its files lie. */
   readonly augmentWorker: URL;
+  /** Tests replace it. */
+  readonly measureDisk?: PhaseSurroundings['measureDisk'];
 }
 
 interface Run extends TrainerTools {
@@ -85,7 +88,7 @@ async function trainPhase(
       session.resetMetrics();
       const metrics = { epoch: progress.epoch + 1, train: { loss, accuracy }, validation };
       const decision = decideAfterEpoch(progress.policies, metrics, plan.phase);
-      if (decision.isKept && plan.phase.keep !== 'last') best = session.readWeights();
+      if (decision.isKept && plan.phase.keep !== 'last') best = session.readChanging();
       const epochReport = {
         type: 'epochFinished' as const,
         phase: index,
@@ -101,7 +104,7 @@ async function trainPhase(
         phaseSeconds: progress.phaseSeconds + progress.partialSeconds + (performance.now() - started) / 1000 - trained.pausedSeconds,
         policies: decision.state,
         epochs: [...progress.epochs, epochReport],
-        isPhaseOver: decision.isStopping || metrics.epoch >= plan.phase.epochs,
+        isPhaseOver: decision.isStopping || metrics.epoch >= opened.epochs,
       };
       run.checkpoints.write({ progress, values: session.readAll(), best });
       run.report(epochReport);
@@ -152,7 +155,7 @@ async function trainEpoch(
   const rates = ratesOfEpoch(plan.phase, progress.policies, train.steps, progress.epoch + 1);
   session.setLearningRates(Float32Array.from(rates));
   if (progress.stepInEpoch === 0) session.resetMetrics();
-  run.progress.startEpoch({ phase: progress.phase, epoch: progress.epoch + 1, epochs: plan.phase.epochs, steps: train.steps });
+  run.progress.startEpoch({ phase: progress.phase, epoch: progress.epoch + 1, epochs: opened.epochs, steps: train.steps });
   let started = performance.now();
   let seconds = progress.partialSeconds;
   let pausedSeconds = 0;

@@ -1,14 +1,14 @@
 // The end of a phase: keep the weights its rule chose, read the test set from exactly these, and store weights and predictions.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { epochReportSchema, phaseReportSchema, type PhaseReport, type Report } from '../../shared/contract/worker.ts';
+import type { PhaseReport, Report } from '../../shared/contract/worker.ts';
 import type { Batch } from '../data/batches.ts';
 import type { HostTensor } from '../engine/executor.ts';
 import { decodeTensors, encodeTensors, type NamedTensor } from '../engine/safetensors.ts';
 import type { TrainingProgress } from './checkpoint.ts';
 import { replaceFile } from './files.ts';
 import type { OpenPhase } from './openPhase.ts';
+import { readStory, writeStory } from './phaseStory.ts';
 
 export interface PhaseEnd {
   readonly runFolder: string;
@@ -19,17 +19,14 @@ export interface PhaseEnd {
 }
 
 const weightsFile = (phase: number): string => `phases/${phase + 1}/weights.safetensors`;
-const storyFile = (phase: number): string => `phases/${phase + 1}/story.json`;
 const predictionsFile = (phase: number): string => `phases/${phase + 1}/predictions.safetensors`;
-
-const storySchema = z.strictObject({ epochs: z.array(epochReportSchema), report: phaseReportSchema });
 
 /** Reports a phase that ended in an earlier life of the trainer once more; false when its story is not on the disk. */
 export function retellPhase(runFolder: string, phase: number, report: (report: Report) => void): boolean {
-  const file = join(runFolder, storyFile(phase));
-  if (!existsSync(file)) return false;
-  const story = storySchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  report({ type: 'phaseStarted', phase });
+  const story = readStory(runFolder, phase);
+  if (story === null) return false;
+  const { stoppedBy, epochs } = story.report;
+  report({ type: 'phaseStarted', phase, ...(stoppedBy === 'epochs' ? { epochs } : {}) });
   for (const epoch of story.epochs) report(epoch);
   report(story.report);
   return true;
@@ -45,8 +42,8 @@ export function readKeptWeights(runFolder: string, phase: number): NamedTensor[]
 export function finishPhase(end: PhaseEnd): readonly NamedTensor[] {
   const { opened, progress, runFolder } = end;
   const { session, plan, index } = opened;
-  const kept = plan.phase.keep === 'last' ? session.readWeights() : (end.best ?? session.readWeights());
-  session.write(kept);
+  if (plan.phase.keep !== 'last' && end.best !== null) session.write(end.best);
+  const kept = session.readWeights();
   mkdirSync(join(runFolder, 'phases', String(index + 1)), { recursive: true });
   const bestEpoch = progress.policies.keep.epoch ?? progress.epoch;
   const weights = { file: weightsFile(index), sha256: replaceFile(join(runFolder, weightsFile(index)), encodeTensors(kept)).sha256 };
@@ -58,15 +55,14 @@ export function finishPhase(end: PhaseEnd): readonly NamedTensor[] {
     epochs: progress.epoch,
     seconds: progress.phaseSeconds,
     secondsPerEpoch: median(seconds.length > 1 ? seconds.slice(1) : seconds),
-    stoppedBy: progress.epoch < plan.phase.epochs ? 'early-stopping' : 'epochs',
+    stoppedBy: progress.epoch < opened.epochs ? 'early-stopping' : 'epochs',
     best: { epoch: bestEpoch, rule: plan.phase.keep },
     test: tested?.metrics ?? null,
     weights,
     predictions: tested?.predictions ?? null,
     confusion: tested?.confusion ?? null,
   };
-  const story = new TextEncoder().encode(JSON.stringify({ epochs: progress.epochs, report }));
-  replaceFile(join(runFolder, storyFile(index)), [story]);
+  writeStory(runFolder, { epochs: progress.epochs, report });
   end.report(report);
   return kept;
 }

@@ -1,10 +1,10 @@
 // One phase of the recipe, resolved: network, trainable layers, where it may be cut, and the program's options. Pure.
 import { LabError } from '../../shared/contract/errors.ts';
 import type { Phase, Recipe } from '../../shared/contract/schema.ts';
-import { resolveWholeNetwork, selectPhaseLayers } from '../../shared/domain/recipeNetwork.ts';
+import { resolveWholeNetwork, selectMultipliers, selectPhaseLayers } from '../../shared/domain/recipeNetwork.ts';
 import type { ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
 import { createStream } from '../../shared/domain/rng.ts';
-import { findFrozenPrefix, type FrozenPrefix } from '../engine/frozenPrefix.ts';
+import { findCachedPrefix, type FrozenPrefix } from '../../shared/domain/frozenPrefix.ts';
 import type { Executor } from '../engine/executor.ts';
 import type { PlanOptions } from '../engine/plan.ts';
 import type { Precision } from '../engine/precision.ts';
@@ -35,13 +35,11 @@ export function planPhase(recipe: Recipe, index: number, facts: PhaseFacts): Pha
     throw new LabError('bad_recipe', `The network cannot work: ${layer}: ${message}`, { help: fix });
   }
   const trainableLayers = selectPhaseLayers(result.network, phase);
-  const mayCache = phase.cacheFeatures && phase.augmentation === null;
-  const none: FrozenPrefix = { length: 0, shape: result.network.inputShape };
   return {
     phase,
     network: result.network,
     trainableLayers,
-    prefix: mayCache ? findFrozenPrefix(result.network, trainableLayers, normalizationMode(phase)) : none,
+    prefix: findCachedPrefix(result.network, phase, trainableLayers),
     precision: choosePrecision(phase.precision, facts.bfloat16),
   };
 }
@@ -83,6 +81,8 @@ export function programOptions(
     input: recipe.input,
     source,
     optimizer: phase.optimizer,
+    learningRateMultipliers: selectMultipliers(network, phase),
+    mixesLabels: phase.augmentation !== null && (phase.augmentation.mixup !== null || phase.augmentation.cutmix !== null),
     loss: { ...phase.loss, classWeights: resolveClassWeights(phase.classWeights, parts.classCounts) },
     precision: plan.precision,
     stepsPerEpoch: parts.stepsPerEpoch,

@@ -10,17 +10,21 @@ import type { Batch, BatchSource } from '../data/batches.ts';
 export class PhaseSession {
   readonly program: TrainingProgram;
   readonly #session: Session;
+  readonly #fixed: ReadonlySet<string>;
   readonly #trainStep: PreparedCall;
   readonly #evaluateStep: PreparedCall;
   readonly #metrics: PreparedCall;
   readonly #resetMetrics: PreparedCall;
   readonly #setLearningRates: PreparedCall;
 
-  constructor(executor: Executor, program: TrainingProgram) {
+  /** `fixed` names weights that the program never changes; states that are saved leave them out. */
+  constructor(executor: Executor, program: TrainingProgram, fixed: ReadonlySet<string> = new Set()) {
     const { feeds, endpoints } = program;
     this.program = program;
+    this.#fixed = fixed;
     this.#session = executor.load(program.graph);
-    this.#trainStep = this.#session.prepare([feeds.training, feeds.labels], [endpoints.trainStep]);
+    const mix = feeds.mix === null ? [] : [feeds.mix.labels, feeds.mix.shares];
+    this.#trainStep = this.#session.prepare([feeds.training, feeds.labels, ...mix], [endpoints.trainStep]);
     this.#evaluateStep = this.#session.prepare([feeds.evaluation, feeds.labels], [endpoints.evaluateStep]);
     this.#metrics = this.#session.prepare([], endpoints.metrics);
     this.#resetMetrics = this.#session.prepare([], [endpoints.resetMetrics]);
@@ -42,7 +46,8 @@ export class PhaseSession {
 
   /** One update; returns the batch's mean loss. */
   trainStep(batch: Batch, sampleShape: readonly number[]): number {
-    return this.#trainStep(feed(batch, sampleShape))[0]?.data[0] ?? Number.NaN;
+    const mix = this.program.feeds.mix === null ? [] : feedMix(batch);
+    return this.#trainStep([...feed(batch, sampleShape), ...mix])[0]?.data[0] ?? Number.NaN;
   }
 
   /** Adds the batch to the accumulators and returns its class probabilities [count, classes]. */
@@ -80,9 +85,14 @@ export class PhaseSession {
     return this.#read([...this.program.weights.keys()]);
   }
 
-  /** Weights and everything else a resumed run needs. */
+  /** Weights that can change, as an epoch that may be kept leaves them. */
+  readChanging(): NamedTensor[] {
+    return this.#read([...this.program.weights.keys()].filter((name) => !this.#fixed.has(name)));
+  }
+
+  /** Weights that can change and everything else a resumed run needs. */
   readAll(): NamedTensor[] {
-    return this.#read([...this.program.access.keys()]);
+    return this.#read([...this.program.access.keys()].filter((name) => !this.#fixed.has(name)));
   }
 
   /** Assigns the given values; an unknown name or another shape is an error, missing names keep their value. */
@@ -125,5 +135,13 @@ function feed(batch: Batch, sampleShape: readonly number[]): readonly HostTensor
   return [
     { shape: [batch.count, ...sampleShape], data: batch.input },
     { shape: [batch.count], data: batch.labels },
+  ];
+}
+
+/** A batch that was not mixed has the whole share of its own labels. */
+function feedMix({ count, labels, mix }: Batch): readonly HostTensor[] {
+  return [
+    { shape: [count], data: mix?.labels ?? labels },
+    { shape: [count], data: mix?.shares ?? new Float32Array(count).fill(1) },
   ];
 }

@@ -6,6 +6,9 @@ import { chooseSplit } from '../../shared/domain/recipe.ts';
 
 export function hashPlan(command: TrainCommand, dataset: DatasetManifest): string {
   const { input, network, phases } = command.recipe;
-  const plan = { input, network, phases, split: chooseSplit(command.recipe, dataset.id), seed: command.seed, dataset: dataset.fingerprint };
+  const split = chooseSplit(command.recipe, dataset.id);
+  // Left out of the text when there are none.
+  const weights = command.baseWeights?.sha256;
+  const plan = { input, network, phases, split, seed: command.seed, dataset: dataset.fingerprint, weights };
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 }

@@ -2,6 +2,7 @@
 // in inference mode with the weights that a phase kept. Owns its session; writes nothing.
 import { LabError } from '../../shared/contract/errors.ts';
 import type { PredictCommand, PredictedReport } from '../../shared/contract/worker.ts';
+import { chooseEvaluationBatch } from '../../shared/domain/evaluationBatch.ts';
 import { findInputShape } from '../../shared/domain/recipe.ts';
 import { convertChannels } from '../data/channels.ts';
 import { configureDecoder, decodePicture } from '../data/images.ts';
@@ -15,21 +16,21 @@ import { decodeTensors } from '../engine/safetensors.ts';
 import { planPhase, programOptions } from './phasePlan.ts';
 import { PhaseSession } from './phaseSession.ts';
 
-/** Few enough for large networks: memory grows with the pictures of one call. */
-const picturesPerCall = 8;
+/** Memory grows with the pictures of one call, and a person looks at a few. */
+const mostPerCall = 8;
 
 type Prepared = { readonly pixels: Uint8Array } | { readonly problem: string };
 
 /** A picture that cannot be read becomes a problem of its own; damaged or foreign weights are an error. */
 export async function predictPictures(command: PredictCommand, executor: Executor): Promise<PredictedReport> {
-  const session = openTrained(command, executor);
+  const { session, perCall } = openTrained(command, executor);
   try {
     configureDecoder();
     const shape = inputShape(command);
     const prepared: Prepared[] = [];
     for (const path of command.pictures) prepared.push(await preparePicture(path, command));
     const readable = prepared.flatMap((picture) => ('pixels' in picture ? [picture.pixels] : []));
-    const answers = predict(session, readable, shape);
+    const answers = predict(session, readable, shape, perCall);
     return {
       type: 'predicted',
       shape: [...shape],
@@ -46,7 +47,7 @@ function inputShape({ recipe, dataset }: PredictCommand): PictureShape {
 }
 
 /** The phase's program with the kept weights; optimizer slots stay without memory because nothing initializes them. */
-function openTrained(command: PredictCommand, executor: Executor): PhaseSession {
+function openTrained(command: PredictCommand, executor: Executor): { readonly session: PhaseSession; readonly perCall: number } {
   const { recipe, phase, dataset } = command;
   const classCount = recipe.phases[phase]?.classes?.length ?? dataset.classCount;
   const facts = { pictureShape: inputShape(command), classCount, bfloat16: executor.bfloat16 };
@@ -63,7 +64,7 @@ function openTrained(command: PredictCommand, executor: Executor): PhaseSession 
     }
     session.write(tensors);
     session.resetMetrics();
-    return session;
+    return { session, perCall: Math.min(mostPerCall, chooseEvaluationBatch(plan.network)) };
   } catch (error) {
     session.close();
     throw error;
@@ -89,11 +90,11 @@ function describeProblem({ message, expected, received }: LabError): string {
   return expected === undefined ? message : `${message} Expected ${expected}; received ${received ?? 'something else'}.`;
 }
 
-function predict(session: PhaseSession, pictures: readonly Uint8Array[], shape: PictureShape): number[][] {
+function predict(session: PhaseSession, pictures: readonly Uint8Array[], shape: PictureShape, perCall: number): number[][] {
   const answers: number[][] = [];
   const pictureBytes = shape[0] * shape[1] * shape[2];
-  for (let first = 0; first < pictures.length; first += picturesPerCall) {
-    const group = pictures.slice(first, first + picturesPerCall);
+  for (let first = 0; first < pictures.length; first += perCall) {
+    const group = pictures.slice(first, first + perCall);
     const input = new Uint8Array(group.length * pictureBytes);
     for (const [row, pixels] of group.entries()) input.set(pixels, row * pictureBytes);
     const batch = { count: group.length, input, labels: new Int32Array(group.length), samples: new Uint32Array(group.length) };

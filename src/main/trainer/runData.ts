@@ -4,12 +4,14 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recipe } from '../../shared/contract/schema.ts';
 import type { TrainCommand } from '../../shared/contract/worker.ts';
+import { chooseEvaluationBatch } from '../../shared/domain/evaluationBatch.ts';
 import { chooseSplit } from '../../shared/domain/recipe.ts';
-import { epochOrder, makeSplit, selectClasses, type SplitLists } from '../../shared/domain/split.ts';
+import { resolveWholeNetwork } from '../../shared/domain/recipeNetwork.ts';
+import { epochOrder, joinValidation, makeSplit, selectClasses, type SplitLists } from '../../shared/domain/split.ts';
 import { createPrefetcher } from '../data/augmentPrefetch.ts';
-import { createBatchSource, type BatchSource } from '../data/batches.ts';
-import { deriveStore } from '../data/derive.ts';
-import { openStore, type DatasetStore } from '../data/store.ts';
+import { createBatchSource, type BatchSource, type PictureSource } from '../data/batches.ts';
+import { openFormedStore } from '../data/formedStore.ts';
+import type { DatasetStore } from '../data/store.ts';
 import { replaceFile } from './files.ts';
 
 export interface PhaseData {
@@ -17,10 +19,10 @@ export interface PhaseData {
   /** Pixels as stored, or augmented float pixels. */
   readonly train: BatchSource;
   /** The training pictures once, in their own order, without augmentation. */
-  readonly trainPlain: BatchSource<Uint8Array>;
+  readonly trainPlain: PictureSource;
   /** The same object as `test` when the recipe watches its test set while training. */
-  readonly validation: BatchSource<Uint8Array> | null;
-  readonly test: BatchSource<Uint8Array> | null;
+  readonly validation: PictureSource | null;
+  readonly test: PictureSource | null;
   /** Training pictures per class, for balanced class weights. */
   readonly classCounts: readonly number[];
   /** The same order for the cached features of the training pictures. */
@@ -46,17 +48,13 @@ export interface RunData {
   close(): void;
 }
 
-/** Larger batches make evaluation faster; results do not depend on the size. */
-const evaluationBatch = 500;
-
 /** What a phase's data depends on. */
 export type DataCommand = Pick<TrainCommand, 'recipe' | 'seed' | 'datasetFolder' | 'cacheFolder'>;
 
-/** Opens the dataset (resized or recoloured once, if the recipe asks for it) and computes the split. */
+/** Opens the dataset (resized and recoloured, if the recipe asks for it) and computes the split. */
 export async function openRunData(command: DataCommand, augmentWorker: URL): Promise<RunData> {
   const { recipe } = command;
-  const folder = await deriveStore({ folder: command.datasetFolder, input: recipe.input, cacheFolder: command.cacheFolder });
-  const store = openStore(folder);
+  const store = await openFormedStore({ folder: command.datasetFolder, input: recipe.input, cacheFolder: command.cacheFolder });
   const { manifest } = store;
   const labels = store.readLabels();
   const lists = makeSplit({
@@ -85,13 +83,14 @@ function selectPhase(recipe: Recipe, phase: number, lists: SplitLists, store: Da
   const allClasses = store.manifest.classes.length;
   const classCount = classes?.length ?? allClasses;
   const labels = store.readLabels();
-  const train = selectClasses(lists.train, labels, classes);
+  const used = recipe.phases[phase]?.trainOn === 'trainAndValidation' ? joinValidation(lists) : lists;
+  const train = selectClasses(used.train, labels, classes);
   const labelMap = new Int32Array(allClasses).fill(-1);
   for (const [from, to] of train.labelMap) labelMap[from] = to;
   return {
     train: train.indices,
-    validation: selectClasses(lists.validation, labels, classes).indices,
-    test: selectClasses(lists.test, labels, classes).indices,
+    validation: selectClasses(used.validation, labels, classes).indices,
+    test: selectClasses(used.test, labels, classes).indices,
     trainLabels: train.labels,
     labelMap,
     classCount,
@@ -114,10 +113,12 @@ interface PhaseRequest {
 
 function openPhase({ command, store, augmentWorker }: PhaseRequest, phaseIndex: number, lists: PhaseLists): PhaseData {
   const phase = command.recipe.phases[phaseIndex];
+  const { network } = resolveWholeNetwork(command.recipe, store.manifest.shape, lists.classCount);
+  const evaluationBatch = chooseEvaluationBatch(network);
   const batchSize = phase?.batchSize ?? evaluationBatch;
   const labelMap = lists.labelMap;
   const order = (pass: number): Uint32Array => epochOrder(lists.train.length, command.seed, pass + 1, phaseIndex);
-  const inOrder = (indices: Uint32Array): BatchSource<Uint8Array> | null =>
+  const inOrder = (indices: Uint32Array): PictureSource | null =>
     indices.length === 0 ? null : createBatchSource({ store, indices, labelMap, batchSize: evaluationBatch });
   const stepsPerEpoch = phase?.stepsPerEpoch ?? null;
   const pixels = createBatchSource({ store, indices: lists.train, labelMap, batchSize, order, stepsPerEpoch });

@@ -59,11 +59,15 @@ export function readPixels({ store, labels }: OpenStore, index: number): ViewerA
   return { label, pixels: readOne(store, index) };
 }
 
-/** Lossless PNG of packed bytes of [height, width, channels], one or three channels. */
-export async function encode(pixels: Uint8Array, [height, width, channels]: readonly [number, number, 1 | 3]): Promise<Uint8Array> {
+/** Lossless PNG of packed bytes of [height, width, channels], one or three channels; level 0 stores them as they are. */
+export async function encode(
+  pixels: Uint8Array,
+  [height, width, channels]: readonly [number, number, 1 | 3],
+  level = compressionLevel,
+): Promise<Uint8Array> {
   return sharp(pixels, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .png({ compressionLevel, palette: false, adaptiveFiltering: false })
+    .png({ compressionLevel: level, palette: false, adaptiveFiltering: false })
     .toBuffer();
 }
 

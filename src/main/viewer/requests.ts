@@ -1,6 +1,8 @@
 // What the viewer child answers: one handler per row of contract/viewer.ts. Handlers may run at the same time; each stops when its
 // signal is aborted. What they share (open stores, means) is made here, once per process.
 import type { ViewerAnswer, ViewerCall, ViewerRequest } from '../../shared/contract/viewer.ts';
+import { createAugmentedPictures } from './augmented.ts';
+import { fitInput } from './fit.ts';
 import { createMeans } from './means.ts';
 import { browseStore, drawPicture, drawSheet, readPixels } from './pictures.ts';
 import { createResultShelf } from './results.ts';
@@ -14,6 +16,7 @@ export type ViewerHandlers = {
 export function createViewerHandlers(): ViewerHandlers {
   const shelf = createStoreShelf();
   const means = createMeans();
+  const augmented = createAugmentedPictures();
   const results = createResultShelf();
   return {
     browse: (request) => shelf.use(request, (open) => browseStore(open, request)),
@@ -24,5 +27,7 @@ export function createViewerHandlers(): ViewerHandlers {
     measures: (request) => Promise.resolve(results.measure(request)),
     predictions: (request) => Promise.resolve(results.list(request)),
     splitSizes: (request) => shelf.use(request, (open) => measureSplit(open, request)),
+    augmented: (request, signal) => shelf.use(request, (open) => augmented.draw(open, request, signal)),
+    fit: (request, signal) => shelf.use(request, (open) => fitInput(open, request, signal)),
   };
 }

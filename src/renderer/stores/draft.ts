@@ -3,9 +3,11 @@ import { defineStore } from 'pinia';
 import { computed, watch, type ComputedRef, type ShallowRef } from 'vue';
 import type { DatasetAnswer } from '../../shared/contract/answers.ts';
 import type { Recipe, RunId } from '../../shared/contract/schema.ts';
+import { findMissingWeights, replaceStart, type BaseStart } from '../../shared/domain/draft/base.ts';
+import { listBaseHints } from '../../shared/domain/draft/baseHints.ts';
 import { createBlankRecipe } from '../../shared/domain/draft/blank.ts';
 import { isEdited, startDraft, toRunRequest, type Draft, type DraftOrigin } from '../../shared/domain/draft/draft.ts';
-import { nameEveryLayer } from '../../shared/domain/draft/layers.ts';
+import { listLayers } from '../../shared/domain/draft/layers.ts';
 import { factsOf, findDataset, splitPlace } from '../../shared/domain/draft/onDataset.ts';
 import { changeRecipe, type Place } from '../../shared/domain/draft/place.ts';
 import { findRepairs } from '../../shared/domain/draft/repairs.ts';
@@ -15,12 +17,14 @@ import { useConnection } from '../injection.ts';
 import { useDatasetsStore } from './datasets.ts';
 import { createDraftCosts } from './draft/costs.ts';
 import { createDraftHistory, type DraftHistory } from './draft/history.ts';
+import { useWeightsStore } from './weights.ts';
 
 export const useDraftStore = defineStore('draft', () => {
   const connection = useConnection();
   const history = createDraftHistory();
   const costs = createDraftCosts(connection, history.draft);
   const store = useDatasetsStore();
+  const weights = useWeightsStore();
   const datasets = computed(() => store.datasets);
   watch(datasets, () => costs.refresh());
   /** The one with this id, else the first. */
@@ -28,6 +32,8 @@ export const useDraftStore = defineStore('draft', () => {
     if (store.datasets === null) await store.refresh();
     return store.datasets?.find((dataset) => dataset.id === id) ?? store.datasets?.[0];
   };
+  const opening = createOpening(connection, history, findDataset);
+  const editing = createEditing(history);
   return {
     draft: history.draft,
     canUndo: history.canUndo,
@@ -37,8 +43,19 @@ export const useDraftStore = defineStore('draft', () => {
     ...costs,
     datasets,
     ...describeDraft(history.draft, datasets),
-    ...createOpening(connection, history, findDataset),
-    ...createEditing(history),
+    /** The id of weights that the base wants and the lab does not have; null while that is not known. */
+    missingWeights: computed(() => {
+      const recipe = history.draft.value?.recipe;
+      return recipe === undefined || weights.weights === null ? null : findMissingWeights(recipe, weights.weights);
+    }),
+    ...opening,
+    ...editing,
+    /** Begins with a template whose weights are not there in another way; can be undone. */
+    openInstead: async (id: string, start: BaseStart): Promise<void> => {
+      if (weights.weights === null) await weights.refresh();
+      await opening.openTemplate(id, true);
+      editing.editRecipe('start', (recipe) => replaceStart(recipe, start, weights.weights ?? []));
+    },
     /** Queues the runs; the first one's id. The draft stays until it is forgotten. */
     start: async (): Promise<RunId | null> => {
       const draft = history.draft.value;
@@ -56,6 +73,8 @@ function describeDraft(draft: ShallowRef<Draft | null>, datasets: ComputedRef<re
     draft.value === null ? undefined : findDataset(draft.value.recipe, draft.value.datasetId, datasets.value ?? []),
   );
   const result = computed(() => (recipe.value === null ? null : resolveRecipe(recipe.value, factsOf(recipe.value, dataset.value))));
+  const network = computed(() => recipe.value?.network);
+  const listed = computed(() => (network.value === undefined ? { all: [], baseCount: 0, blocks: [] } : listLayers(network.value)));
   const isDatasetMissing = computed(() => draft.value !== null && datasets.value !== null && dataset.value === undefined);
   return {
     recipe,
@@ -65,7 +84,10 @@ function describeDraft(draft: ShallowRef<Draft | null>, datasets: ComputedRef<re
     isDatasetMissing,
     problem: computed(() => (result.value?.ok === false ? result.value.problem : null)),
     repairs: computed(() => (recipe.value === null ? [] : findRepairs(recipe.value, dataset.value))),
-    layerNames: computed(() => nameEveryLayer(recipe.value?.network.layers ?? []).map(({ name }) => name)),
+    /** Every layer of the network with its name, the base's first. */
+    listed,
+    layerNames: computed(() => listed.value.all.map(({ name }) => name)),
+    baseHints: computed(() => (recipe.value === null ? [] : listBaseHints(recipe.value, dataset.value))),
     classNames: computed(() => dataset.value?.classes ?? recipe.value?.dataset.classes ?? []),
     splitPlace: computed(() => (recipe.value === null ? [] : splitPlace(recipe.value, dataset.value))),
     isEdited: computed(() => draft.value !== null && isEdited(draft.value)),

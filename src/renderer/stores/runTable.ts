@@ -31,6 +31,8 @@ const silent: readonly LabEvent['type'][] = [
   'report.removed',
   'dataset.imported',
   'dataset.removed',
+  'weights.imported',
+  'weights.removed',
 ];
 
 export const useRunTableStore = defineStore('runTable', () => {
@@ -123,6 +125,12 @@ function createSurroundings({ call }: LabConnection) {
       const ask = async (view: RunView): Promise<number> => (await call('runs.query', { view, limit: 1 })).total;
       const [active, archived, trash] = await Promise.all([ask('active'), ask('archived'), ask('trash')]);
       counts.value = { active, archived, trash };
+    },
+    /** Runs that were started together, newest first, whatever the table shows; without the trash. */
+    readGroup: async (group: string): Promise<readonly RunRow[]> => {
+      const filters = [{ field: 'group', operator: '=' as const, value: group }];
+      const ask = async (view: 'active' | 'archived') => (await call('runs.query', { view, filters, limit: longestAnswer })).rows;
+      return (await Promise.all([ask('active'), ask('archived')])).flat();
     },
     readTags: async (): Promise<void> => {
       tags.value = (await call('runs.tags', {})).tags;

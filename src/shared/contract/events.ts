@@ -1,6 +1,7 @@
 // Everything that happens in the lab, as one union. Durable events are committed with a sequence number before anyone sees them;
 // volatile ones are coalesced, may be dropped and are never needed to be right.
 import { z } from 'zod';
+import { weightsIdSchema } from './base.ts';
 import { wireErrorSchema } from './errors.ts';
 import { datasetIdSchema, keepRules, runIdSchema } from './schema.ts';
 
@@ -42,7 +43,8 @@ const durable = [
     build: z.enum(['cpu', 'gpu']),
     split: z.array(splitRecordSchema),
   }),
-  z.strictObject({ type: z.literal('run.phaseStarted'), ...inRun, phase }),
+  /** `epochs`: that it trains at most, where this is known. */
+  z.strictObject({ type: z.literal('run.phaseStarted'), ...inRun, phase, epochs: z.int().positive().optional() }),
   z.strictObject({
     type: z.literal('run.featuresComputed'),
     ...inRun,
@@ -93,6 +95,8 @@ const durable = [
   z.strictObject({ type: z.literal('runs.purged'), ...happened, runs: z.array(runIdSchema) }),
   z.strictObject({ type: z.literal('dataset.imported'), ...happened, datasetId: datasetIdSchema }),
   z.strictObject({ type: z.literal('dataset.removed'), ...happened, datasetId: datasetIdSchema }),
+  z.strictObject({ type: z.literal('weights.imported'), ...happened, weightsId: weightsIdSchema }),
+  z.strictObject({ type: z.literal('weights.removed'), ...happened, weightsId: weightsIdSchema }),
 ] as const;
 
 /** Their `seq` is that of the last durable event before them. */

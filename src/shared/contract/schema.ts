@@ -25,7 +25,7 @@ export const inputSchema = z.strictObject({
   resize: z.enum(['bilinear', 'nearest']).default('bilinear'),
   /** unit: x/255; minusOneToOne: x/127.5 - 1 (MobileNet); caffe: BGR minus the ImageNet means (VGG); none: 0..255. */
   scaling: z.enum(['unit', 'minusOneToOne', 'caffe', 'none']).default('unit'),
-  /** ImageDataGenerator's samplewise standardisation, after scaling and for every split alike. */
+  /** ImageDataGenerator's samplewise standardisation, after scaling and for every split alike; normalising the deviation includes centring. */
   standardization: z
     .strictObject({ samplewiseCenter: z.boolean().default(false), samplewiseStdNormalization: z.boolean().default(false) })
     .nullable()

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { wireErrorSchema } from './errors.ts';
 import { predictionSchema, predictionsRequestSchema, resultSchema } from './methods/results.ts';
-import { splitSchema } from './schema.ts';
+import { previewContentSchema, previewPicturesSchema } from './preview.ts';
+import { inputSchema, phaseSchema, splitSchema } from './schema.ts';
 
 const index = z.int().nonnegative();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes');
@@ -54,6 +55,26 @@ export const viewerCalls = {
   splitSizes: call(
     z.strictObject({ ...store, split: splitSchema, phases: z.array(z.array(index).nullable()) }),
     z.strictObject({ phases: z.array(z.strictObject({ train: index, validation: index, test: index })) }),
+  ),
+  /** Pictures as a phase's augmentation changes them, on one sheet named after its content. */
+  augmented: call(
+    z.strictObject({
+      ...store,
+      split: splitSchema,
+      input: inputSchema.pick({ size: true, colorMode: true, resize: true }),
+      phase: phaseSchema.pick({ classes: true, trainOn: true, batchSize: true, stepsPerEpoch: true, augmentation: true }),
+      /** Position of the phase in the recipe. */
+      position: index,
+      seed: index,
+      pictures: previewPicturesSchema,
+      extremes: z.boolean(),
+    }),
+    previewContentSchema.extend({ png: bytes, sha256: z.string() }),
+  ),
+  /** Statistics per channel of the training pictures as `input` gives them to the network, without its `normalize`. */
+  fit: call(
+    z.strictObject({ ...store, split: splitSchema, input: inputSchema }),
+    z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()), images: index }),
   ),
 } as const;
 

@@ -1,7 +1,9 @@
 // Messages between the core and its child processes: the trainer (one per run) and the importer. Sent over Node's IPC channel.
 // The core validates reports; a child validates commands. Paths appear only here, never in contract/api.
 import { z } from 'zod';
+import { zooNetworks } from './base.ts';
 import { wireErrorSchema } from './errors.ts';
+import { exportFormats, weightsMatchSchema } from './methods/weights.ts';
 import { laidOutReportSchema, layOutCommandSchema } from './reporter.ts';
 import { recipeSchema } from './schema.ts';
 
@@ -91,6 +93,39 @@ export const calibrateCommandSchema = z.strictObject({
 });
 export type CalibrateCommand = z.infer<typeof calibrateCommandSchema>;
 
+/** Reads a weights file of Keras and keeps what the base of a network needs of it. */
+export const importWeightsCommandSchema = z.strictObject({
+  type: z.literal('importWeights'),
+  /** Absolute. */
+  path: z.string(),
+  network: z.enum(zooNetworks),
+  alpha: z.number(),
+  /** Absolute path of a folder that exists; weights.safetensors appears in it. */
+  targetFolder: z.string(),
+});
+export type ImportWeightsCommand = z.infer<typeof importWeightsCommandSchema>;
+
+/** Writes the weights that a finished phase kept in a format that Python reads. */
+export const exportWeightsCommandSchema = z.strictObject({
+  type: z.literal('exportWeights'),
+  recipe: recipeSchema,
+  phase: z.int().nonnegative(),
+  /** Of the dataset the run was trained on, with the class names in the order of the phase's labels. */
+  dataset: z.strictObject({
+    shape: z.tuple([z.int().positive(), z.int().positive(), z.union([z.literal(1), z.literal(3)])]),
+    classes: z.array(z.string()).min(1),
+  }),
+  runId: z.string(),
+  /** Absolute path and SHA-256. */
+  weights: z.strictObject({ path: z.string(), sha256: z.string() }),
+  format: z.enum(exportFormats),
+  /** A SavedModel as one `.tar` instead of a folder. */
+  isPacked: z.boolean(),
+  /** Absolute path of what is written, which does not exist yet. */
+  target: z.string(),
+});
+export type ExportWeightsCommand = z.infer<typeof exportWeightsCommandSchema>;
+
 /** Trains a tiny network for 50 steps and compares its losses with stored ones. */
 export const selfTestCommandSchema = z.strictObject({ type: z.literal('selfTest') });
 
@@ -102,6 +137,8 @@ export const commandSchema = z.discriminatedUnion('type', [
   selfTestCommandSchema,
   predictCommandSchema,
   calibrateCommandSchema,
+  importWeightsCommandSchema,
+  exportWeightsCommandSchema,
   layOutCommandSchema,
   controlCommandSchema,
 ]);
@@ -168,6 +205,27 @@ export const calibratedReportSchema = z.strictObject({
 });
 export type CalibratedReport = z.infer<typeof calibratedReportSchema>;
 
+export const weightsImportedReportSchema = z.strictObject({
+  type: z.literal('weightsImported'),
+  /** SHA-256 of the file that was read. */
+  fileFingerprint: z.string(),
+  /** SHA-256 of weights.safetensors. */
+  fingerprint: z.string(),
+  bytes: z.number(),
+  /** The file is, byte for byte, one whose checksum Keras's sources publish. */
+  isOfficial: z.boolean(),
+  match: weightsMatchSchema,
+});
+export type WeightsImportedReport = z.infer<typeof weightsImportedReportSchema>;
+
+export const weightsExportedReportSchema = z.strictObject({
+  type: z.literal('weightsExported'),
+  bytes: z.number(),
+  /** Null for a folder. */
+  sha256: z.string().nullable(),
+});
+export type WeightsExportedReport = z.infer<typeof weightsExportedReportSchema>;
+
 export const reportSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('ready'),
@@ -190,7 +248,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     imagesPerSecond: z.number(),
     remainingSeconds: z.number().nullable(),
   }),
-  z.strictObject({ type: z.literal('phaseStarted'), phase: z.int() }),
+  /** `epochs`: that it trains at most, which an earlier phase may decide. */
+  z.strictObject({ type: z.literal('phaseStarted'), phase: z.int(), epochs: z.int().positive().optional() }),
   z.strictObject({ type: z.literal('featuresComputed'), phase: z.int(), images: z.int(), seconds: z.number(), bytes: z.number() }),
   epochReportSchema,
   phaseReportSchema,
@@ -216,5 +275,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   laidOutReportSchema,
   predictedReportSchema,
   calibratedReportSchema,
+  weightsImportedReportSchema,
+  weightsExportedReportSchema,
 ]);
 export type Report = z.infer<typeof reportSchema>;

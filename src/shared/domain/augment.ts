@@ -1,10 +1,18 @@
-// Draws the parameters of one picture's random transform, with the names, distributions and signs of Keras 3.15
-// ImageDataGenerator.get_random_transform. Applying them is the data layer's work; training, preview and export share both halves.
+// Draws the parameters of one picture's random transform: those of Keras 3.15 ImageDataGenerator.get_random_transform with its names,
+// distributions and signs, then crop and cutout. Applying them is the data layer's work; training, preview and export share both halves.
 import type { Augmentation } from '../contract/augmentation.ts';
 import { createStream } from './rng.ts';
 
 /** Height, width, channels. */
 export type PictureShape = readonly [number, number, number];
+
+/** Rows top .. bottom - 1 and columns left .. right - 1. */
+export interface Rectangle {
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
+}
 
 /** What happens to one picture; the neutral value of each field is that of Keras (0, 1, false or null). */
 export interface TransformParameters {
@@ -25,7 +33,27 @@ export interface TransformParameters {
   readonly channelShiftIntensity: number | null;
   /** Factor; null leaves the picture alone, while 1 still rounds it down to whole grey levels, as Pillow does. */
   readonly brightness: number | null;
+  /** Where the window of a random crop lies, in pixels below and right of the middle; null leaves the picture alone. */
+  readonly crop: { readonly down: number; readonly right: number } | null;
+  /** What cutout covers, and with which grey level. */
+  readonly cutout: (Rectangle & { readonly value: number }) | null;
 }
+
+/** Changes nothing. */
+export const neutralTransform: TransformParameters = {
+  theta: 0,
+  tx: 0,
+  ty: 0,
+  shear: 0,
+  zx: 1,
+  zy: 1,
+  flipHorizontal: false,
+  flipVertical: false,
+  channelShiftIntensity: null,
+  brightness: null,
+  crop: null,
+  cutout: null,
+};
 
 /**
  * A pure function of its arguments: batch size and order of calls have no influence. Every field uses a random number of its own even
@@ -54,8 +82,36 @@ export function drawTransform(
   const flipVertical = uniform() < 0.5 && augmentation.verticalFlip;
   const shift = between(-augmentation.channelShiftRange, augmentation.channelShiftRange);
   const channelShiftIntensity = augmentation.channelShiftRange === 0 ? null : shift;
-  const brightness = augmentation.brightnessRange === null ? null : between(...augmentation.brightnessRange);
-  return { theta, tx, ty, shear, zx, zy, flipHorizontal, flipVertical, channelShiftIntensity, brightness };
+  const light = between(...(augmentation.brightnessRange ?? [1, 1]));
+  const brightness = augmentation.brightnessRange === null ? null : light;
+  const drawn = { theta, tx, ty, shear, zx, zy, flipHorizontal, flipVertical, channelShiftIntensity, brightness };
+  const { randomCrop, cutout } = augmentation;
+  if (randomCrop === null && cutout === null) return { ...drawn, crop: null, cutout: null };
+  const below = (count: number): number => Math.floor(uniform() * count);
+  const reach = randomCrop?.padding ?? 0;
+  const crop = { down: below(2 * reach + 1) - reach, right: below(2 * reach + 1) - reach };
+  return {
+    ...drawn,
+    crop: randomCrop === null ? null : crop,
+    cutout: cutout === null ? null : cutoutAt(cutout, shape, below(shape[0]), below(shape[1])),
+  };
+}
+
+/** A square of cutout.size about a pixel of the picture, cut off at its borders. */
+export function cutoutAt(
+  { size, value }: NonNullable<Augmentation['cutout']>,
+  [height, width]: PictureShape,
+  centreY: number,
+  centreX: number,
+): NonNullable<TransformParameters['cutout']> {
+  const [top, left] = [centreY - (size >> 1), centreX - (size >> 1)];
+  return {
+    top: Math.max(0, top),
+    left: Math.max(0, left),
+    bottom: Math.min(height, top + size),
+    right: Math.min(width, left + size),
+    value,
+  };
 }
 
 /**

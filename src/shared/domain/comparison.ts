@@ -3,8 +3,8 @@
 import { layerSchema, type Layer } from '../contract/layers.ts';
 import type { Comparison } from '../contract/methods/comparison.ts';
 import type { Phase, Recipe } from '../contract/schema.ts';
-import { resolveNetwork } from './network.ts';
-import { chooseSplit, findInputShape } from './recipe.ts';
+import { nameEveryLayer } from './draft/layers.ts';
+import { chooseSplit } from './recipe.ts';
 
 export type Setting = Comparison['settings'][number];
 export type SettingValue = Setting['values'][number];
@@ -118,15 +118,16 @@ function describeStart(phases: readonly Phase[], index: number): string {
   return earlier.length === 0 ? 'fresh weights' : `weights of ${earlier.join(', then ')}`;
 }
 
+/** The base is told by its own settings; its layers follow from them and are not listed. */
 function addNetwork(recipe: Recipe, summarise: ((layer: Layer) => string) | undefined, settings: Map<string, SettingValue>): void {
-  const { layers } = recipe.network;
+  const { base, layers } = recipe.network;
+  flatten('network.base', base, settings);
   settings.set('network.layerCount', layers.length);
   if (summarise === undefined) {
     settings.set('network.checksum', checksum(JSON.stringify(layers)));
     return;
   }
-  const { network } = resolveNetwork(layers, findInputShape(recipe), null);
-  for (const { name, config } of network.layers) settings.set(`network.${name}`, summarise(config));
+  for (const layer of nameEveryLayer(layers)) settings.set(`network.${layer.name}`, summarise(layer));
 }
 
 /** Type and every option that is not at its default, such as `Conv2D filters 32, kernelSize 3 x 3`. */

@@ -77,7 +77,13 @@ export function meanUrl(fingerprint: string, split: PictureSplit, classIndex: nu
   return `/mean/${fingerprint}/${split}/${classIndex}.png`;
 }
 
+/** A sheet of augmented pictures, named by the SHA-256 of its PNG. */
+export function augmentedUrl(sha256: string): string {
+  return `/augmented/${sha256}.png`;
+}
+
 export type PictureAddress =
+  | { readonly type: 'augmented'; readonly sha256: string }
   | ({ readonly type: 'sheet' } & SheetAddress)
   | { readonly type: 'picture'; readonly fingerprint: string; readonly index: number }
   | ({ readonly type: 'mean'; readonly fingerprint: string } & PictureFilter);
@@ -87,10 +93,13 @@ const fingerprintForm = '([0-9a-f]{64})';
 const splitForm = '(all|train|test)';
 const sheetForm = new RegExp(`^/sheet/${fingerprintForm}/${splitForm}/(all|(?:${number})(?:\\.(?:${number})){0,999})/(${number})\\.png$`);
 const pictureForm = new RegExp(`^/picture/${fingerprintForm}/(${number})\\.png$`);
+const augmentedForm = new RegExp(`^/augmented/${fingerprintForm}\\.png$`);
 const meanForm = new RegExp(`^/mean/${fingerprintForm}/${splitForm}/(all|${number})\\.png$`);
 
 /** Takes exactly what the builders above make; anything else, however similar, is undefined. */
 export function parsePicturePath(path: string): PictureAddress | undefined {
+  const [, sha256] = augmentedForm.exec(path) ?? [];
+  if (sha256 !== undefined) return { type: 'augmented', sha256 };
   const [, fingerprint = '', ...parts] = sheetForm.exec(path) ?? pictureForm.exec(path) ?? meanForm.exec(path) ?? [];
   const [first = '', second = '', third = ''] = parts;
   if (path.startsWith('/picture/') && fingerprint !== '') return { type: 'picture', fingerprint, index: Number(first) };

@@ -8,6 +8,7 @@ import { findNearest } from './nearest.ts';
 import { countParameters } from './network.ts';
 import type { NetworkParameters } from './network.ts';
 import type { LayerShape, NetworkProblem, ResolvedLayer, ResolvedNetwork } from './networkTypes.ts';
+import { findMultiplierProblem, findSequenceProblem } from './phaseProblems.ts';
 import { resolveWholeNetwork, selectPhaseLayers } from './recipeNetwork.ts';
 
 export interface ResolvedPhase {
@@ -171,7 +172,11 @@ function findPhaseProblem(
     if (recipe.phases.findIndex((other) => other.name === phase.name) !== index) {
       return problemAt(`${place}.name`, `Two phases are called '${phase.name}'.`, 'Give every phase a name of its own.');
     }
-    const problem = findWeightProblem(phase, place, phaseResult?.classCount ?? 0) ?? findValidationProblem(phase, place, split);
+    const problem =
+      findWeightProblem(phase, place, phaseResult?.classCount ?? 0) ??
+      findMultiplierProblem(phase, index, resolved.network) ??
+      findSequenceProblem(recipe, index, split) ??
+      findValidationProblem(phase, place, split);
     if (problem !== null) return problem;
   }
   return null;

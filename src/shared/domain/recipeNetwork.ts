@@ -13,6 +13,16 @@ export function selectPhaseLayers(network: ResolvedNetwork, phase: Phase): Reado
   return new Set([...chosen, ...normalizations]);
 }
 
+/** The factor of each layer that an entry of the phase covers; the others learn at the whole rate. Names that do not exist cover nothing. */
+export function selectMultipliers(network: ResolvedNetwork, phase: Phase): ReadonlyMap<string, number> {
+  const names = network.layers.map(({ name }) => name);
+  const ends = phase.learningRateMultipliers.map(({ upTo }) => names.indexOf(upTo) + 1);
+  const covered = phase.learningRateMultipliers.map(({ multiplier }, index) =>
+    names.slice(ends[index - 1] ?? 0, ends[index]).map((name) => [name, multiplier] as const),
+  );
+  return new Map(covered.flat());
+}
+
 /** The network of the recipe with its base; a base that cannot be cut as asked is the network's problem. */
 export function resolveWholeNetwork(recipe: Recipe, inputShape: LayerShape, classCount: number | null): NetworkResult {
   try {

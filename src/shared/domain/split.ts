@@ -37,6 +37,18 @@ export function makeSplit(request: SplitRequest): SplitLists {
   return { train, validation, test };
 }
 
+/** For a phase that trains on the validation pictures too. Throws LabError bad_recipe when these are the test pictures. */
+export function joinValidation({ train, validation, test }: SplitLists): SplitLists {
+  if (validation === test && test.length > 0) {
+    throw splitError(
+      'A phase would train on the test pictures, because the split uses them for validation.',
+      'validation pictures of their own, or trainOn train',
+      'trainOn trainAndValidation',
+    );
+  }
+  return { train: Uint32Array.from([...train, ...validation]).sort(), validation: new Uint32Array(0), test };
+}
+
 function selectTest({ labels, trainCount, testCount, split }: SplitRequest): Uint32Array {
   if (split.test.type === 'ownTestSet') {
     if (testCount === 0) {

@@ -1,11 +1,13 @@
 // What a person does with one or many runs of the table. Everything that can be taken back is done at once and offers Undo.
 import { useRouter } from 'vue-router';
+import { LabError } from '../../../shared/contract/errors.ts';
 import type { RunRow } from '../../../shared/contract/methods/runs.ts';
 import type { RunId } from '../../../shared/contract/schema.ts';
 import { restingStates } from '../../../shared/domain/run.ts';
 import { formatCount } from '../../../shared/domain/numbers.ts';
 import { useNoticesStore } from '../../stores/notices.ts';
 import { useRunsStore } from '../../stores/runs.ts';
+import { useRunTableStore } from '../../stores/runTable.ts';
 import { finishedPhaseOf } from '../../stores/runTable/liveRow.ts';
 import { inPieces, type BulkWork } from './bulkWork.ts';
 
@@ -22,6 +24,7 @@ export function createRunActions(work: BulkWork) {
   const router = useRouter();
   const runs = useRunsStore();
   const notices = useNoticesStore();
+  const table = useRunTableStore();
 
   const changeMany = async (label: string, rows: readonly RunRow[], change: Change): Promise<readonly RunRow[]> => {
     const done: RunRow[] = [];
@@ -49,6 +52,20 @@ export function createRunActions(work: BulkWork) {
   return {
     open: (row: RunRow) => router.push(`/runs/${row.runId}`),
     compare: (rows: readonly RunRow[]) => go('/compare', rows),
+    /** The last finished phase of every run that was started together. */
+    compareGroup: (group: string) =>
+      notices.attempt(async () => {
+        const rows = await table.readGroup(group);
+        if (entriesOf(rows).length === 0) {
+          throw new LabError('bad_input', `No run of the group ${group} has a finished phase.`, {
+            expected: 'at least one finished phase',
+            received: `${rows.length} runs without one`,
+            help: 'Wait until a phase of one of its runs is finished.',
+          });
+        }
+        await go('/compare', rows);
+      }),
+    showGroup: (group: string) => table.choose({ text: '', filters: [{ field: 'group', operator: '=', value: group }] }),
     report: (rows: readonly RunRow[]) => go('/reports', rows),
     archive: (rows: readonly RunRow[]) =>
       change({ doing: 'Archiving', done: 'Archived', undoing: 'Unarchiving' }, movable(rows), runs.archive, runs.unarchive),

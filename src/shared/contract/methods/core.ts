@@ -24,11 +24,30 @@ const bytes = z.number().nonnegative();
 export const workspaceAnswerSchema = z.strictObject({
   /** For people to read; never sent back. */
   folder: z.string(),
-  bytes: z.strictObject({ history: bytes, datasets: bytes, runs: bytes, caches: bytes, reports: bytes, trash: bytes }),
+  bytes: z.strictObject({ history: bytes, datasets: bytes, runs: bytes, caches: bytes, features: bytes, reports: bytes, trash: bytes }),
   runs: z.strictObject({ active: z.int(), archived: z.int(), trashed: z.int() }),
   freeBytes: bytes,
 });
 export type WorkspaceAnswer = z.infer<typeof workspaceAnswerSchema>;
+
+export const featureEntrySchema = z.strictObject({
+  id: z.string(),
+  /** Title of the recipe that they were first computed for. */
+  recipe: z.string(),
+  /** The base of that recipe with its weights, in words. */
+  base: z.string().nullable(),
+  /** The last of the layers that were computed. */
+  layer: z.string(),
+  dataset: z.string(),
+  part: z.enum(['train', 'validation', 'test']),
+  images: z.int(),
+  bytes,
+  createdAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime(),
+  /** A training reads them, so they stay. */
+  isUsed: z.boolean(),
+});
+export type FeatureEntry = z.infer<typeof featureEntrySchema>;
 
 export const hostSchema = z.strictObject({
   /** desktop, browser or command; tests have their own. */
@@ -59,14 +78,19 @@ export const coreMethods = {
   /** Fields left out keep their value; holds for runs that start afterwards. */
   'settings.update': method(settingsSchema.partial(), settingsSchema),
   'workspace.show': method(nothing, workspaceAnswerSchema, { deadlineMs: minutes }),
-  /** `trash` deletes trashed runs for good; `caches` removes feature caches and uploads that nothing uses. */
+  /**
+   * `trash` deletes trashed runs for good; `caches` removes what ended runs left and uploads that nothing uses; `features` removes features
+   * of frozen layers that no training reads.
+   */
   'workspace.clean': method(
-    z.strictObject({ what: z.enum(['caches', 'trash']) }),
+    z.strictObject({ what: z.enum(['caches', 'features', 'trash']) }),
     z.strictObject({ freedBytes: bytes, removed: z.int() }),
     {
       deadlineMs: 5 * minutes,
     },
   ),
+  /** Features of frozen layers that runs share, last used first. */
+  'features.list': method(nothing, z.strictObject({ entries: z.array(featureEntrySchema) })),
   /** The host closes this workspace, with the work of its runs saved, and opens the folder; connections end and come back. */
   'workspace.open': method(z.strictObject({ token: fileToken }), nothing, { deadlineMs: minutes }),
 } as const;

@@ -31,7 +31,7 @@ export const fileMethods = {
   ),
   /** A native dialog; `unsupported` where the host has none, an empty list when the person cancelled. */
   'files.choose': method(
-    z.strictObject({ purpose: z.enum(['dataset', 'datasetFolder', 'workspace']) }),
+    z.strictObject({ purpose: z.enum(['dataset', 'datasetFolder', 'weights', 'workspace']) }),
     z.strictObject({ chosen: z.array(fileEntrySchema) }),
     { deadlineMs: 60 * minutes },
   ),

@@ -30,6 +30,8 @@ export const weightsMatchSchema = z.strictObject({
   parameters: z.int().nonnegative(),
   /** Layers of the file that the network without top does not have, such as its classifier. */
   unused: z.array(z.string()),
+  /** `order`: the file does not name its layers, so those of a kind were taken in the network's order. */
+  matchedBy: z.enum(['name', 'order']),
 });
 
 const importOptions = {
@@ -63,7 +65,7 @@ export const weightsMethods = {
     z.strictObject({ path: z.string(), bytes: z.number(), sha256: z.string().nullable() }),
     { deadlineMs: 10 * minutes, reach: 'local' },
   ),
-  /** The same for a page: the answer's address under `/files/` is downloaded once, a SavedModel as `.tar`. */
+  /** The same for a page: the file at the answer's address is kept until four later ones were prepared, a SavedModel as `.tar`. */
   'weights.prepareExport': method(z.strictObject(exportOptions), z.strictObject({ url: z.string(), name: z.string(), bytes: z.number() }), {
     deadlineMs: 10 * minutes,
   }),

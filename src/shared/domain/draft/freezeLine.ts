@@ -1,4 +1,4 @@
-// The freeze line of a phase: how many layers, counted from the input, keep their weights. Where single layers were chosen there is no line.
+// The freeze line of a phase: how many layers of the whole list, counted from the input, keep their weights. Where single layers were chosen there is no line.
 import type { Layer } from '../../contract/layers.ts';
 import type { Trainable } from '../../contract/schema.ts';
 import { nameEveryLayer } from './layers.ts';
@@ -37,10 +37,20 @@ export function freezeUpTo(layers: readonly Layer[], position: number): Trainabl
   return { type: 'freezeUpTo', layer: nameEveryLayer(layers)[position - 1]?.name ?? '' };
 }
 
-/** Freezes or frees one layer; the answer is a line again where the frozen layers with weights are the first ones. */
-export function toggleTrainable({ layers, hasWeights }: LineLayers, trained: ReadonlySet<string>, name: string): Trainable {
+/** Freezes or frees one layer. */
+export function toggleTrainable(lineLayers: LineLayers, trained: ReadonlySet<string>, name: string): Trainable {
+  return trainLayers(lineLayers, trained, [name], !trained.has(name));
+}
+
+/** Freezes or frees the named layers; the answer is a line again where the frozen layers with weights are the first ones. */
+export function trainLayers(
+  { layers, hasWeights }: LineLayers,
+  trained: ReadonlySet<string>,
+  changed: readonly string[],
+  isWanted: boolean,
+): Trainable {
   const weighted = nameEveryLayer(layers).flatMap((layer, index) => (hasWeights(layer.name) ? [{ name: layer.name, index }] : []));
-  const isTrained = (one: string): boolean => (one === name ? !trained.has(one) : trained.has(one));
+  const isTrained = (one: string): boolean => (changed.includes(one) ? isWanted : trained.has(one));
   const names = weighted.filter((one) => isTrained(one.name)).map((one) => one.name);
   if (names.length === 0) return { type: 'none' };
   if (names.length === weighted.length) return { type: 'all' };

@@ -50,8 +50,10 @@ export function estimateSeconds(recipe: Recipe, calibration: Calibration): numbe
 /** Equal for recipes whose steps take equally long: epochs, seeds, names and learning rates do not matter. */
 export function timingKey(recipe: Recipe, datasetId: string | null): string {
   const phases = recipe.phases.map(
-    ({ trainable, classes, batchSize, stepsPerEpoch, augmentation, precision, cacheFeatures, optimizer }) => {
-      return { trainable, classes, batchSize, stepsPerEpoch, augmentation, precision, cacheFeatures, optimizer: optimizer.type };
+    ({ trainable, classes, batchSize, stepsPerEpoch, augmentation, precision, cacheFeatures, optimizer, trainOn, ...rest }) => {
+      const { frozenBatchNormalization } = rest;
+      const options = { trainable, classes, batchSize, stepsPerEpoch, augmentation, precision, cacheFeatures, trainOn };
+      return { ...options, frozenBatchNormalization, optimizer: optimizer.type };
     },
   );
   const { dataset, input, protocol, splits, network } = recipe;

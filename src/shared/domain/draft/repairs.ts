@@ -5,7 +5,10 @@ import { layerSchema, type Layer } from '../../contract/layers.ts';
 import type { Phase, Recipe } from '../../contract/schema.ts';
 import type { NetworkProblem } from '../networkTypes.ts';
 import { resolveRecipe } from '../recipe.ts';
-import { createLayer, insertLayer, nameEveryLayer, removeLayer, replaceLayer } from './layers.ts';
+import { withoutRetraining } from '../retraining.ts';
+import { listWholeBlocks, setBase } from './base.ts';
+import { listBaseHints } from './baseHints.ts';
+import { createLayer, insertLayer, listLayers, removeLayer, replaceLayer } from './layers.ts';
 import { factsOf, splitPlace } from './onDataset.ts';
 import { findPhaseName } from './phases.ts';
 import { changeRecipe, setAt, type Place } from './place.ts';
@@ -41,10 +44,13 @@ function kindOf(problem: NetworkProblem): string {
 }
 
 function proposeRepairs(recipe: Recipe, dataset: DatasetAnswer | undefined, problem: NetworkProblem): Proposal[] {
-  const layers = nameEveryLayer(recipe.network.layers);
-  const index = layers.findLastIndex((layer) => layer.name === problem.layer);
-  const layer = layers[index];
+  if (problem.layer === 'network.base') return proposeCuts(recipe);
+  const { all, baseCount } = listLayers(recipe.network);
+  const found = all.findLastIndex((one) => one.name === problem.layer);
+  const layer = all[found];
+  if (layer !== undefined && found < baseCount) return proposeForBase(recipe, dataset);
   if (layer !== undefined) {
+    const index = found - baseCount;
     const classCount = recipe.phases[0]?.classes?.length ?? dataset?.classes.length ?? recipe.dataset.classes.length;
     return [...proposeEndings(recipe, layer, index, classCount), ...proposeOptions(recipe, layer, index)];
   }
@@ -52,6 +58,23 @@ function proposeRepairs(recipe: Recipe, dataset: DatasetAnswer | undefined, prob
   const phase = recipe.phases[Number(number)];
   if (phase !== undefined && field !== undefined) return proposeForPhase(recipe, phase, Number(number), field, splitPlace(recipe, dataset));
   return proposeForInput(recipe, problem.layer);
+}
+
+/** The whole base, or where its blocks end: behind which layer it was meant to be cut cannot be known. */
+function proposeCuts(recipe: Recipe): Proposal[] {
+  const { base } = recipe.network;
+  if (base === null) return [];
+  const ends = listWholeBlocks(base).slice(0, -1).reverse();
+  return [
+    ['Keep the whole base', setBase(recipe, { ...base, cutAt: null })],
+    ...ends.map(({ name, layers }): Proposal => [`Cut after ${name}`, setBase(recipe, { ...base, cutAt: layers.at(-1) ?? null })]),
+  ];
+}
+
+/** Layers of a base cannot be changed, only what reaches them. */
+function proposeForBase(recipe: Recipe, dataset: DatasetAnswer | undefined): Proposal[] {
+  const fixes = listBaseHints(recipe, dataset).flatMap((hint) => hint.fixes);
+  return fixes.map(({ label, recipe: repaired }): Proposal => [label, repaired]);
 }
 
 function proposeEndings(recipe: Recipe, layer: Layer & { readonly name: string }, index: number, classCount: number): Proposal[] {
@@ -111,6 +134,16 @@ function proposeForPhase(recipe: Recipe, phase: Phase, index: number, field: str
       return [
         ['Balance the classes', change(['classWeights'], 'balanced')],
         ['Use no class weights', change(['classWeights'], null)],
+      ];
+    case 'learningRateMultipliers':
+      return [['Use one learning rate for all layers', change(['learningRateMultipliers'], [])]];
+    case 'epochsFrom':
+    case 'trainOn':
+      return [
+        ['Use the sound protocol', recipe.protocol === 'sound' ? null : { ...recipe, protocol: 'sound' }],
+        holdOut,
+        ['Train on the training images only', change(['trainOn'], 'train')],
+        ['Remove the retraining', withoutRetraining(recipe)],
       ];
     case 'loss':
       return [['Use no label smoothing', change(['loss', 'labelSmoothing'], 0)]];

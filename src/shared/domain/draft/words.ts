@@ -41,10 +41,6 @@ const words: Readonly<Record<string, FieldWords>> = {
   fold: { label: 'Fold', help: 'Counts from 0.' },
   folds: { label: 'Folds' },
   fraction: { label: 'Fraction', unit: 'of the images', step: 0.05 },
-  frozenBatchNormalization: {
-    label: 'Frozen BatchNormalization',
-    help: 'inference: as Keras does today. batchStatistics: as old Keras did, which makes frozen MobileNets fail.',
-  },
   heightShiftRange: { label: 'Height shift', unit: 'share, or pixels from 1', step: 0.05 },
   horizontalFlip: { label: 'Horizontal flip' },
   indices: { label: 'Image positions', help: 'Positions in the dataset, separated by commas.' },
@@ -62,6 +58,7 @@ const words: Readonly<Record<string, FieldWords>> = {
   momentum: { label: 'Momentum', step: 0.05 },
   monitor: { label: 'Watches' },
   name: { label: 'Name' },
+  multiplier: { label: 'Multiplier', step: 0.1 },
   names: { label: 'Layers' },
   normalize: { label: 'Normalise', unit: 'per channel' },
   nesterov: { label: 'Nesterov' },

@@ -1,12 +1,20 @@
 // Where a phase can be cut: the longest leading part of the network that is frozen and gives the same output for the same picture in
 // every epoch, so that its output (the features) may be computed once. Pure; the trainer decides whether a cache is worth its bytes.
-import type { ResolvedLayer, ResolvedNetwork } from '../../shared/domain/networkTypes.ts';
+import type { Phase } from '../contract/schema.ts';
+import type { ResolvedLayer, ResolvedNetwork } from './networkTypes.ts';
 
 export interface FrozenPrefix {
   /** Number of leading layers inside the prefix; 0 when there is none. */
   readonly length: number;
   /** Shape of one feature without the batch dimension. */
   readonly shape: readonly number[];
+}
+
+/** What a phase computes once and caches; length 0 when it does not, because of augmentation or because it was told not to. */
+export function findCachedPrefix(network: ResolvedNetwork, phase: Phase, trainableLayers: ReadonlySet<string>): FrozenPrefix {
+  if (!phase.cacheFeatures || phase.augmentation !== null) return { length: 0, shape: network.inputShape };
+  const mode = phase.frozenBatchNormalization === 'batchStatistics' ? 'batchStatistics' : 'inference';
+  return findFrozenPrefix(network, trainableLayers, mode);
 }
 
 const stochastic: ReadonlySet<string> = new Set(['Dropout', 'SpatialDropout2D', 'GaussianNoise']);
