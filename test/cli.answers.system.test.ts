@@ -179,7 +179,7 @@ describe('wrong use', () => {
     [['run', './nowhere.json'], '`lab recipes list` shows all templates.'],
     [['run'], '`lab run --help` explains it.'],
     [['run', 'mnist-test-1', '--seeds', '1,x'], 'Correct the number and try again.'],
-    [['run', 'mnist-test-1', '--weights', 'imagenet'], 'Leave the option out.'],
+    [['run', 'mnist-test-1', '--weights', 'imagenet'], 'Choose a recipe with a base network, such as cifar-mobilenet-features.'],
     [['run', 'mnist-test-1', '--set', 'phases.0.epochs'], 'Write the place of the recipe, an equals sign and its new value.'],
     [['runs', 'list', '--state', 'finnished'], 'Did you mean finished?'],
     [['runs', 'list', '--limit'], 'Add the value.'],
