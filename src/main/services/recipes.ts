@@ -1,5 +1,5 @@
 // The templates that come with the program and recipes from files: reading, showing, counting. What a recipe means is domain/recipe.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Answer } from '../../shared/contract/api.ts';
@@ -26,6 +26,7 @@ export function createRecipes(resourcesFolder: string): RecipeService {
       .filter((name) => name.endsWith('.json'))
       .map((name) => name.slice(0, -'.json'.length))
       .sort(byNumbers);
+  const isBundled = (weights: string): boolean => existsSync(join(resourcesFolder, 'weights', `${weights}.safetensors`));
   const readTemplate = (id: string): unknown => JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8'));
   const show = (id: string): Recipe => {
     const ids = listIds();
@@ -34,7 +35,7 @@ export function createRecipes(resourcesFolder: string): RecipeService {
   };
   const read = (source: RecipeSource): Recipe => (source.from === 'template' ? show(source.id) : parseRecipe(source.content, 'The recipe'));
   return {
-    list: () => ({ recipes: listIds().map((id) => describeTemplate(readTemplate(id))) }),
+    list: () => ({ recipes: listIds().map((id) => describeTemplate(readTemplate(id), isBundled)) }),
     show,
     read,
     countParameters: (source) => describeParameters(read(source)),
@@ -45,7 +46,7 @@ export function createRecipes(resourcesFolder: string): RecipeService {
 const outlineSchema = z.object({
   id: z.string(),
   title: z.string(),
-  document: z.string().nullable(),
+  document: z.string().nullable().default(null),
   dataset: z.object({ id: z.string() }),
   phases: z.array(z.object({ name: z.string() })),
   network: z.object({
@@ -56,9 +57,9 @@ const outlineSchema = z.object({
   }),
 });
 
-function describeTemplate(template: unknown): Answer<'recipes.list'>['recipes'][number] {
+function describeTemplate(template: unknown, isBundled: (weights: string) => boolean): Answer<'recipes.list'>['recipes'][number] {
   const { id, title, document, dataset, phases, network } = outlineSchema.parse(template);
-  const needsWeights = network.base !== null && network.base.weights !== 'random';
+  const needsWeights = network.base !== null && network.base.weights !== 'random' && !isBundled(network.base.weights);
   return { id, title, document, dataset: dataset.id, phases: phases.map(({ name }) => name), needsWeights };
 }
 

@@ -81,6 +81,7 @@ export const recipesAnswerSchema = z.strictObject({
       document: z.string().nullable(),
       dataset: z.string(),
       phases: z.array(z.string()),
+      /** Starts from weights that do not come with the lab. */
       needsWeights: z.boolean(),
     }),
   ),
