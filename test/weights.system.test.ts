@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { weightsMethods } from '../src/shared/contract/methods/weights.ts';
 import { recipeSchema } from '../src/shared/contract/schema.ts';
 import { resolveWholeNetwork } from '../src/shared/domain/recipeNetwork.ts';
@@ -199,17 +200,22 @@ describe('trained weights', () => {
 
 test('the command line imports, lists, removes and says what is wrong', async () => {
   const folder = makeFolder();
-  const { output: imported } = weightsMethods['weights.import'];
+  const one = weightsMethods['weights.import'].output;
+  const imported = z.strictObject({ weights: z.array(one.shape.weights), match: one.shape.match });
   const width = ['--alpha', String(alpha)];
-  const line = ['weights', 'import', tiny.path, '--network', 'MobileNet'];
+  const line = ['weights', 'import', tiny.path, '--network', 'mobilenet'];
   const answer = await answerOf(imported, folder, ...line, ...width, '--name', 'small');
-  expect(answer.weights.id).toBe('small');
+  expect(answer.weights.map(({ id, network }) => [id, network])).toEqual([['small', 'MobileNet']]);
   const listed = await answerOf(weightsMethods['weights.list'].output, folder, 'weights', 'list');
   expect(listed.weights.map(({ id }) => id)).toContain('small');
   expect(await errorOf(folder, ...line, '--name', 'full')).toMatchObject({ code: 2, error: { code: 'bad_input' } });
   expect(await errorOf(folder, 'weights', 'import', tiny.path)).toMatchObject({
     code: 2,
     error: { expected: expect.stringContaining('VGG16') as string },
+  });
+  expect(await errorOf(folder, 'weights', 'import', tiny.path, '--network', 'ResNet50')).toMatchObject({
+    code: 2,
+    error: { code: 'bad_usage', received: 'ResNet50' },
   });
   expect(await errorOf(folder, 'weights', 'remove', 'Big One')).toMatchObject({ code: 2, error: { code: 'not_found' } });
   expect(await errorOf(folder, 'weights', 'export', 'last', '--format', 'keras-h5', '--out', 'a.h5')).toMatchObject({

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { zooNetworks } from '../../shared/contract/base.ts';
+import { zooNetworks, type ZooNetwork } from '../../shared/contract/base.ts';
 import { LabError } from '../../shared/contract/errors.ts';
 import { exportFormats, type WeightsEntry } from '../../shared/contract/methods/weights.ts';
 import { readChoice } from './arguments.ts';
@@ -77,12 +77,11 @@ export const weightsCommands: readonly CommandDefinition[] = [
 ];
 
 async function importWeights({ client, positionals, options, screen, signal }: Invocation): Promise<number> {
-  const network = readChoice(options, 'network', zooNetworks);
-  if (network === undefined) throw missing('import', '--network ID', `one of ${zooNetworks.join(', ')}`);
+  const network = readNetwork(options);
   const request = { path: resolve(positionals[0] ?? ''), network, alpha: readAlpha(options), name: options.text['name'] ?? null };
   const answer = await client.call('weights.import', request, { signal });
   const { weights, match } = answer;
-  screen.answer(answer, () => [
+  screen.answer({ weights: [weights], match }, () => [
     ...describeWeights([weights]),
     '',
     `${formatCount(match.matchedLayers)} layers, ${formatCount(match.matchedWeights)} weights, ${formatCount(match.parameters)} parameters.`,
@@ -102,6 +101,20 @@ async function exportWeights({ client, positionals, options, screen, signal }: I
   const answer = await client.call('weights.export', { run: run.runId, phase, format, out: resolve(out) }, { signal });
   screen.answer(answer, () => [`${answer.path} (${formatBytes(answer.bytes)})`]);
   return exitStatus.done;
+}
+
+/** `vgg16` and `efficientnet-lite0` are understood as well as Keras's spelling. */
+function readNetwork(options: Options): ZooNetwork {
+  const text = options.text['network'];
+  if (text === undefined) throw missing('import', '--network ID', `one of ${zooNetworks.join(', ')}`);
+  const plain = (name: string): string => name.toLowerCase().replace(/[-_ ]/g, '');
+  const found = zooNetworks.find((name) => plain(name) === plain(text));
+  if (found !== undefined) return found;
+  throw new LabError('bad_usage', 'The lab does not know this network.', {
+    expected: `one of ${zooNetworks.join(', ')}`,
+    received: text,
+    help: 'Name the network that the file belongs to.',
+  });
 }
 
 function readAlpha(options: Options): number {
