@@ -2,14 +2,14 @@
  * Entry of the converter child: takes one importWeights or exportWeights command over the IPC channel, reports what it made, ends with an
  * exit code.
  *
- * Owns the life of the process: it stops on SIGTERM, SIGINT, a stop command and when its parent is gone. Which weights the lab has, and
- * where they lie, is the core's; it also removes what a stopped child leaves in its temporary folders.
+ * The life of the process is trainer/commandChild.ts. Which weights the lab has, and where they lie, is the core's; it also removes what a
+ * stopped child leaves in its temporary folders.
  */
 import { LabError, toWire } from '../shared/contract/errors.ts';
 import { commandSchema, exitCodes, type Report } from '../shared/contract/worker.ts';
 import { exportWeights } from './converter/exportWeights.ts';
 import { importWeights } from './converter/importWeights.ts';
-import { startWatchdog } from './trainer/watchdog.ts';
+import { report, serveOneCommand } from './trainer/commandChild.ts';
 
 async function serve(message: unknown): Promise<number> {
   try {
@@ -45,28 +45,4 @@ function convert(message: unknown): Promise<Report> {
   });
 }
 
-/** Resolves when the message is handed over; a parent that is gone is no error here. */
-function report(message: Report): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined || !process.connected) resolve();
-    else process.send(message, () => resolve());
-  });
-}
-
-function main(): void {
-  const stopNow = (): void => process.exit(exitCodes.stopped);
-  let isBusy = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stopNow);
-  process.on('disconnect', stopNow);
-  process.on('message', (message: unknown) => {
-    const parsed = commandSchema.safeParse(message);
-    if (parsed.success && parsed.data.type === 'stop') stopNow();
-    else if (!isBusy) {
-      isBusy = true;
-      void serve(message).then((code) => process.exit(code));
-    }
-  });
-  startWatchdog();
-}
-
-main();
+serveOneCommand(serve);

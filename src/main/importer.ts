@@ -6,9 +6,10 @@
  */
 import { rmSync } from 'node:fs';
 import { LabError, toWire } from '../shared/contract/errors.ts';
-import { type Command, commandSchema, exitCodes, type Report } from '../shared/contract/worker.ts';
+import { type Command, commandSchema, exitCodes } from '../shared/contract/worker.ts';
 import { configureDecoder } from './data/images.ts';
 import { importBundled, importDataset, type ImportOptions, type ImportResult } from './data/importDataset.ts';
+import { report } from './trainer/commandChild.ts';
 
 const PROGRESS_MS = 100;
 /** A decoder that does not return within this time after a stop is left behind with the process. */
@@ -62,14 +63,6 @@ function throttledProgress(): (done: number, total: number) => void {
     last = now;
     void report({ type: 'importProgress', done, total });
   };
-}
-
-/** Resolves when the message is handed over; a parent that is gone is no error here. */
-function report(message: Report): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined || !process.connected) resolve();
-    else process.send(message, () => resolve());
-  });
 }
 
 function endLate(command: Command): void {

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { deriveStore, type DeriveOptions } from './derive.ts';
 import { createPictureForm, type PictureForm } from './pictureForm.ts';
-import { type DatasetStore, openStore } from './store.ts';
+import { type DatasetStore, openStore, readManifest } from './store.ts';
+import type { PictureShape } from './storeWriter.ts';
 
 /** Enlarged pictures up to this many bytes are written to the cache folder: a run that reads few of them should not write all. */
 const WRITTEN_BYTES = 512 * 2 ** 20;
@@ -19,20 +20,22 @@ export interface FormOptions extends DeriveOptions {
 
 /** Opens the pictures in the form of `input`, whichever way; the caller closes the store. Throws as deriveStore. */
 export async function openFormedStore(options: FormOptions): Promise<DatasetStore> {
-  const store = openStore(options.folder);
-  const form = createPictureForm(store.manifest.shape, options.input);
-  if (!form.isChanged) return store;
-  const bytes = store.count * form.shape[0] * form.shape[1] * form.shape[2];
-  const isEnlarged = bytes > store.count * store.pictureBytes;
-  const most = options.writtenBytes ?? (isEnlarged ? WRITTEN_BYTES : WRITTEN_SMALLER_BYTES);
-  if (bytes > most) return convertOnReading(store, form, options.input.resize);
-  store.close();
-  return openStore(await deriveStore(options));
+  // The description is enough to choose the way: opening a small store would read all of its pictures.
+  const { shape, trainCount, testCount } = readManifest(options.folder);
+  const form = createPictureForm(shape, options.input);
+  if (!form.isChanged) return openStore(options.folder);
+  const bytes = (trainCount + testCount) * sizeOf(form.shape);
+  const most = options.writtenBytes ?? (sizeOf(form.shape) > sizeOf(shape) ? WRITTEN_BYTES : WRITTEN_SMALLER_BYTES);
+  return bytes > most ? convertOnReading(openStore(options.folder), form, options.input.resize) : openStore(await deriveStore(options));
+}
+
+function sizeOf([height, width, channels]: PictureShape): number {
+  return height * width * channels;
 }
 
 function convertOnReading(store: DatasetStore, form: PictureForm, resize: string): DatasetStore {
   const [height, width, channels] = form.shape;
-  const pictureBytes = height * width * channels;
+  const pictureBytes = sizeOf(form.shape);
   const identity = `${store.manifest.fingerprint} as ${form.shape.join('x')} ${resize}`;
   const fingerprint = createHash('sha256').update(identity).digest('hex');
   const picture = new Uint8Array(store.pictureBytes);
